@@ -29,7 +29,7 @@ from threadbridge.api_types import (
 from threadbridge.ports import Backend, Store, WireRequest, WireResponse
 from threadbridge.settings import Settings
 from threadbridge.sse import SSEDecoder
-from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.translation.models.resolution import ModelCatalog
 from threadbridge.wire import dispatch_request
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from threadbridge.engine.inline_executor import ExecutorOpener
     from threadbridge.engine.recovery import ParameterRejectionRegistry
     from threadbridge.service.context import ServiceRules
-    from threadbridge.translation.models.policy import ModelCatalog
+    from threadbridge.translation.models.resolution import ModelCatalog
 
 __all__ = ["BackendParts", "assemble_backend", "open_backend", "open_upstream"]
 
@@ -166,7 +166,7 @@ def _build_rules(
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings
     from threadbridge.translation.continuation import ContinuationRules
-    from threadbridge.translation.models.policy import ModelPolicy
+    from threadbridge.translation.models.resolution import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
     from threadbridge_adapters.openai_http.endpoint import has_openai_models
     from threadbridge_adapters.token_counter import LoadsTokenizer, create_token_counter

@@ -14,7 +14,7 @@ from threadbridge.api_types import JsonMapping, is_json_list, is_json_object
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.settings import Settings
-from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.translation.models.resolution import ModelCatalog
 from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
 
 _FORMAT = 1

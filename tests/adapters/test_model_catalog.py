@@ -13,7 +13,7 @@ from threadbridge.engine.context import NullUpstream
 from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
 from threadbridge.settings import Settings
 from threadbridge.translation.capability_fallbacks import require_model_list
-from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.translation.models.resolution import ModelCatalog
 from threadbridge.translation.provider_profiles import PROFILES
 from threadbridge_adapters.composition import open_backend, open_upstream
 from threadbridge_adapters.model_catalog import fetch_catalog, get_catalog_path, read_catalog, write_catalog

@@ -24,7 +24,7 @@ from tests.emulated_service import (
 )
 from tests.request_context import CONTEXT
 from threadbridge.ports import WireRequest
-from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.translation.models.resolution import ModelCatalog
 from threadbridge.wire import dispatch_request
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from threadbridge.doctor.report import DoctorReport
     from threadbridge.ports import UpstreamCapabilities
     from threadbridge.settings import Settings
-    from threadbridge.translation.models.policy import ModelCatalog
+    from threadbridge.translation.models.resolution import ModelCatalog
 
 _SUPPORT_LABELS = {True: "yes", False: "no", None: "?"}
 _WIDTH = 10_000

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from threadbridge.settings import Settings
     from threadbridge.translation.models.listing import ModelRow
-    from threadbridge.translation.models.policy import ModelCatalog
+    from threadbridge.translation.models.resolution import ModelCatalog
 
 models = typer.Typer(
     name="models",
@@ -43,7 +43,7 @@ def list_models(
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge.service.assistants import count_pinned_models
     from threadbridge.translation.models.listing import list_model_rows
-    from threadbridge.translation.models.policy import ModelPolicy
+    from threadbridge.translation.models.resolution import ModelPolicy
     from threadbridge_adapters.cli.store_reader import read_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.openai_http.endpoint import has_openai_models

@@ -17,8 +17,7 @@ from threadbridge.translation.capability_fallbacks import resolve_history_mode
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.models.data import CONTEXT_WINDOWS
 from threadbridge.translation.models.listing import build_model_row
-from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
-from threadbridge.translation.models.resolution import get_base_model, resolve_model
+from threadbridge.translation.models.resolution import ModelCatalog, ModelPolicy, get_base_model, resolve_model
 
 LintKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation", "history"]
 

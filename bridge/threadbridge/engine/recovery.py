@@ -12,7 +12,7 @@ from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, ParameterRejection, Session, Store
 from threadbridge.settings import Settings
 from threadbridge.translation.error_classifier import ErrorKind, ErrorMatch, classify_error, get_event_error
-from threadbridge.translation.models.policy import ParameterRejectionCache
+from threadbridge.translation.models.resolution import ParameterRejectionCache
 from threadbridge.translation.rejected_references import Reference
 
 #: A reference is rejected for all models.

@@ -12,7 +12,7 @@ from threadbridge.costs.pricing import CostRules
 from threadbridge.ports import Entry, IdGenerator, UpstreamCapabilities
 from threadbridge.settings import Limits, MissingToolPolicy, UnknownPricePolicy
 from threadbridge.translation.continuation import ContinuationRules
-from threadbridge.translation.models.policy import ModelPolicy
+from threadbridge.translation.models.resolution import ModelPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from threadbridge.errors import InvalidRequest
 from threadbridge.ports import Lease, ObjectKind, Session, Turn
 from threadbridge.run_states import RunStatus, is_active, transition_run
 from threadbridge.service.context import ServiceContext
-from threadbridge.translation.usage import add_usage, zero_usage
-from threadbridge.translation.wire_objects import build_closed_step
+from threadbridge.translation.wire_objects import add_usage, build_closed_step, zero_usage
 
 #: Statuses in which a worker has something to do for the run.
 _UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING})

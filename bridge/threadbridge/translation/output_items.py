@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from threadbridge.api_types import JsonMapping, OutputItem, OutputMessageItem
 from threadbridge.ports import Entry
 from threadbridge.translation.function_calls import FunctionCallWriter
-from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
 
 ItemWriter: TypeAlias = MessageWriter | FunctionCallWriter | HostedToolWriter

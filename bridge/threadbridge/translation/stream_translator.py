@@ -31,8 +31,7 @@ from threadbridge.translation.run_errors import (
     get_incomplete_closure,
 )
 from threadbridge.translation.turn_builder import TurnBuilder
-from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
-from threadbridge.translation.wire_objects import build_run_event
+from threadbridge.translation.wire_objects import add_usage, build_run_event, parse_usage, zero_usage
 
 _CANCELLED_UPSTREAM = "The upstream service cancelled the response."
 _STREAM_ENDED_EARLY = "The upstream service ended its stream before the response was finished."

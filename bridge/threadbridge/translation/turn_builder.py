@@ -19,12 +19,12 @@ from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.content_parts import PartKind
 from threadbridge.translation.function_calls import FunctionCallWriter, ToolCallsWriter
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolWriter
 from threadbridge.translation.hosted_tools.registry import find_by_fragment_event, find_by_item_type
-from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
 from threadbridge.translation.output_items import OutputItems, OutputSlot
 from threadbridge.translation.produced_files import ContainerFileRef, ProducedFiles, is_image
-from threadbridge.translation.usage import zero_usage
+from threadbridge.translation.wire_objects import zero_usage
 
 #: An index that no event has: a finished message takes no further fragments.
 _NO_INDEX: Any = object()

@@ -21,7 +21,7 @@ from threadbridge.costs.pricing import (
 )
 from threadbridge.ports import Rates, SpendTotals, Turn
 from threadbridge.settings import Fees, ModelPrice
-from threadbridge.translation.usage import parse_usage, zero_usage
+from threadbridge.translation.wire_objects import parse_usage, zero_usage
 
 RATES = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 NOON = 86_400.0 * 20_000 + 43_200

@@ -12,7 +12,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
 from threadbridge.ports import ObjectKind, UpstreamCapabilities
 from threadbridge.settings import Settings
-from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
+from threadbridge.translation.models.resolution import ModelCatalog, ModelPolicy
 from threadbridge.translation.provider_profiles import PROFILES
 from threadbridge_adapters.stores import open_store
 

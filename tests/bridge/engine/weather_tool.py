@@ -6,8 +6,12 @@ from typing import Any
 
 from threadbridge.ports import Event
 from threadbridge.schemas.schema_types import Array, Choice, Object, String, build_variant
-from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, HostedToolResources, ToolFees
-from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
+from threadbridge.translation.hosted_tools.hosted_tool import (
+    HostedTool,
+    HostedToolResources,
+    HostedToolWriter,
+    ToolFees,
+)
 from threadbridge.translation.probe_protocol import Finding, ProbeGenerator, ProbeOptions, judge_acceptance
 
 _RESOURCES = Object({"stations": Array(String())})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.bridge.translation.upstream_events import WIRE_USAGE
 from threadbridge.ports import Turn
 from threadbridge.service.run_state import sum_turn_usage
-from threadbridge.translation.usage import add_usage
+from threadbridge.translation.wire_objects import add_usage
 
 
 def test_a46_a_run_costs_what_its_turns_cost() -> None:

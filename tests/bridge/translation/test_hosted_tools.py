@@ -44,7 +44,7 @@ from threadbridge.translation.citations import CONTROL_CHARACTERS, strip_markers
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 from threadbridge.translation.produced_files import ProducedFile
 from threadbridge.translation.stream_translator import TurnTranslator, iterate_events
-from threadbridge.translation.usage import add_usage as summed
+from threadbridge.translation.wire_objects import add_usage as summed
 
 SEARCHING: Any = {
     **RUN,

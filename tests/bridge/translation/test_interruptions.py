@@ -12,7 +12,7 @@ from tests.bridge.translation.upstream_events import NO_USAGE, STREAMS, WIRE_USA
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event
 from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator
-from threadbridge.translation.usage import add_usage
+from threadbridge.translation.wire_objects import add_usage
 
 ENDINGS = {
     "failed": TurnInterruption("failed", {"code": "rate_limit_exceeded", "message": "Slow down."}),

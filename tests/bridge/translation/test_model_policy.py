@@ -13,7 +13,7 @@ from threadbridge.ports import ParameterRejection
 from threadbridge.settings import Limits, ModelOverride
 from threadbridge.translation.error_classifier import ErrorKind, classify_error
 from threadbridge.translation.models.listing import ModelRow, list_model_rows
-from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy, ParameterRejectionCache
+from threadbridge.translation.models.resolution import ModelCatalog, ModelPolicy, ParameterRejectionCache
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 TODAY = date(2026, 11, 21)

@@ -27,7 +27,7 @@ from tests.bridge.translation.upstream_events import (
 )
 from threadbridge.ports import Entry, Event, Turn
 from threadbridge.translation.stream_translator import TurnOutcome, TurnTranslator
-from threadbridge.translation.usage import add_usage as usage_sum
+from threadbridge.translation.wire_objects import add_usage as usage_sum
 
 SSE_RUN: Any = {**RUN, "tool_resources": {"code_interpreter": {"file_ids": []}}}
 

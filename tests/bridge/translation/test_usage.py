@@ -6,7 +6,7 @@ import pytest
 
 from tests.bridge.translation.upstream_events import NO_USAGE, USAGE, WIRE_USAGE
 from threadbridge.api_types import UsageObject
-from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
+from threadbridge.translation.wire_objects import add_usage, parse_usage, zero_usage
 
 
 def test_usage_gets_the_legacy_names_and_details() -> None:

@@ -15,8 +15,12 @@ from threadbridge.api_types import (
 from threadbridge.ports import Event, IdGenerator
 from threadbridge.schemas.schema_types import Array, Object, String, build_variant
 from threadbridge.translation.citations import CitationResolver
-from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, HostedToolResources, ToolFees
-from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
+from threadbridge.translation.hosted_tools.hosted_tool import (
+    HostedTool,
+    HostedToolResources,
+    HostedToolWriter,
+    ToolFees,
+)
 from threadbridge.translation.probe_protocol import (
     Finding,
     ProbeGenerator,

@@ -31,8 +31,12 @@ from threadbridge.schemas.schema_types import (
     build_variant,
 )
 from threadbridge.translation.citations import get_result_file_id
-from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, HostedToolResources, ToolFees
-from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
+from threadbridge.translation.hosted_tools.hosted_tool import (
+    HostedTool,
+    HostedToolResources,
+    HostedToolWriter,
+    ToolFees,
+)
 from threadbridge.translation.models.data import DEFAULT_SEARCH_RESULTS, MODEL_FAMILIES
 from threadbridge.translation.models.resolution import get_base_model
 from threadbridge.translation.probe_protocol import (

@@ -9,8 +9,7 @@ from typing import Literal
 
 from threadbridge.api_types import JsonObject
 from threadbridge.translation.models.data import CONTEXT_WINDOWS, MODEL_FAMILIES, RETIREMENTS
-from threadbridge.translation.models.policy import ModelPolicy
-from threadbridge.translation.models.resolution import get_base_model, resolve_model
+from threadbridge.translation.models.resolution import ModelPolicy, get_base_model, resolve_model
 
 
 @dataclass(frozen=True, slots=True)
