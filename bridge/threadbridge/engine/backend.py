@@ -45,7 +45,7 @@ from threadbridge.ports import (
     WireResponse,
     discard_warning,
 )
-from threadbridge.service import assistants, attachments, messages, runs, threads, tool_outputs
+from threadbridge.service import assistants, attachments, messages, runs, threads
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
 from threadbridge.service.request_records import (
     AnsweredObject,
@@ -58,8 +58,7 @@ from threadbridge.service.request_records import (
     perform_once,
 )
 from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_abandoned, may_be_unlocked
-from threadbridge.service.runs import CreatedRun, compute_poll_hint_ms
-from threadbridge.service.tool_outputs import Submission
+from threadbridge.service.runs import CreatedRun, Submission, compute_poll_hint_ms
 from threadbridge.settings import Limits, UnknownCursorPolicy
 from threadbridge.translation.hosted_tools.registry import has_optional_content, strip_event_search_content
 from threadbridge.translation.request_builder import list_run_warnings
@@ -485,7 +484,7 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
     ) -> Submission:
         request = await self._receive(context, ObjectKind.RUN, thread_id)
-        submit = partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body)
+        submit = partial(runs.submit_tool_outputs, thread_id=thread_id, run_id=run_id, body=body)
         return await self._queue_run(context, request, submit, identify_submission, body)
 
     async def _plan_provisioning(

@@ -29,14 +29,15 @@ from threadbridge.ports import (
     build_path,
 )
 from threadbridge.service import generated_files, tool_resources
-from threadbridge.service.file_listing import (
+from threadbridge.service.generated_files import (
+    FileObject,
+    PersistedFile,
     UpstreamFilesQuery,
     merge_file_pages,
     parse_file_query,
     plan_upstream_query,
     read_own_files,
 )
-from threadbridge.service.generated_files import FileObject, PersistedFile
 from threadbridge.settings import Limits
 from threadbridge.sse import escape_line_separators
 from threadbridge.translation.input_items import collect_image_file_ids, inline_images

@@ -18,8 +18,7 @@ from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ObjectKind, RecordedRequest, RequestIdentity, Session
 from threadbridge.run_states import RunStatus
 from threadbridge.service.context import ServiceContext
-from threadbridge.service.runs import CreatedRun
-from threadbridge.service.tool_outputs import Submission
+from threadbridge.service.runs import CreatedRun, Submission
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -18,7 +18,7 @@ from tests.request_context import CONTEXT
 from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import Forbidden
 from threadbridge.ports import Backend
-from threadbridge.service import assistants, messages, runs, threads, tool_outputs
+from threadbridge.service import assistants, messages, runs, threads
 from threadbridge.settings import Settings
 from threadbridge.wire.routes import OPERATIONS
 from threadbridge_adapters.composition import assemble_backend
@@ -62,8 +62,8 @@ CASES: list[tuple[str, ModuleType, str, JsonObject | None]] = [
     ("report_run", runs, "retrieve_report", None),
     ("update_run", runs, "update", {"metadata": {}}),
     ("cancel_run", runs, "cancel", {}),
-    ("submit_tool_outputs", tool_outputs, "submit", OUTPUTS),
-    ("stream_tool_outputs", tool_outputs, "submit", OUTPUTS | STREAM),
+    ("submit_tool_outputs", runs, "submit_tool_outputs", OUTPUTS),
+    ("stream_tool_outputs", runs, "submit_tool_outputs", OUTPUTS | STREAM),
     ("list_steps", runs, "list_steps", None),
     ("retrieve_step", runs, "retrieve_step", None),
 ]

@@ -6,7 +6,8 @@ import pytest
 
 from threadbridge.api_types import ListObject
 from threadbridge.ports import Page
-from threadbridge.service.file_listing import (
+from threadbridge.service.generated_files import (
+    FileObject,
     FileQuery,
     OwnFiles,
     UpstreamFilesQuery,
@@ -14,7 +15,6 @@ from threadbridge.service.file_listing import (
     parse_file_query,
     plan_upstream_query,
 )
-from threadbridge.service.generated_files import FileObject
 
 
 def file(name: str, created_at: int) -> FileObject:
