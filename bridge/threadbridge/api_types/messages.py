@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
-from threadbridge.api_types.tools import Metadata
+from threadbridge.api_types.assistants import Metadata
 
 MessageRole: TypeAlias = Literal["user", "assistant"]
 MessageStatus: TypeAlias = Literal["in_progress", "incomplete", "completed"]

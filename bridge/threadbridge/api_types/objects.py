@@ -4,8 +4,7 @@ from typing import Generic, Literal, TypeAlias, TypedDict, TypeVar
 
 from threadbridge.api_types.assistants import AssistantObject, ThreadObject
 from threadbridge.api_types.messages import MessageObject, StreamedMessageObject
-from threadbridge.api_types.run_steps import RunStepObject
-from threadbridge.api_types.runs import RunObject
+from threadbridge.api_types.runs import RunObject, RunStepObject
 from threadbridge.api_types.stream_deltas import MessageDeltaObject, RunStepDeltaObject
 
 

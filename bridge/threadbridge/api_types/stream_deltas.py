@@ -2,6 +2,7 @@
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
+from threadbridge.api_types.assistants import RankingOptions
 from threadbridge.api_types.messages import (
     FileCitationAnnotation,
     FilePathAnnotation,
@@ -10,8 +11,7 @@ from threadbridge.api_types.messages import (
     MessageRole,
     RefusalPart,
 )
-from threadbridge.api_types.run_steps import FileSearchResult, ImageOutput, LogsOutput
-from threadbridge.api_types.tools import RankingOptions
+from threadbridge.api_types.runs import FileSearchResult, ImageOutput, LogsOutput
 
 
 class FileCitationAnnotationDelta(FileCitationAnnotation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from threadbridge.types._model import OrUnknown, Unknown, WireModel
-from threadbridge.types.run_step import CodeInterpreterImage, FileSearchCall, MessageCreation
+from threadbridge.types.run import CodeInterpreterImage, FileSearchCall, MessageCreation
 from threadbridge.types.thread import FileCitation, FilePath
 
 

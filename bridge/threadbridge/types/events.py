@@ -8,8 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 from threadbridge.sse import Event
 from threadbridge.types._model import OrUnknown, WireModel
 from threadbridge.types.deltas import MessageDeltaEvent, RunStepDeltaEvent
-from threadbridge.types.run import Run
-from threadbridge.types.run_step import RunStep
+from threadbridge.types.run import Run, RunStep
 from threadbridge.types.thread import Message, Thread
 
 NameT = TypeVar("NameT", bound=str)
