@@ -11,7 +11,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._file_bytes import FileBytes, ParsedForm, concatenate
+from threadbridge_adapters.simulator._file_contents import FileBytes, ParsedForm, concatenate
 from threadbridge_adapters.simulator._state import SimulatorLimits
 from threadbridge_adapters.simulator._validators import paginate
 

@@ -14,8 +14,7 @@ from typing import Final
 from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._containers import ContainerFile, Containers
-from threadbridge_adapters.simulator._default_reply import format_reply
-from threadbridge_adapters.simulator._file_bytes import make_file_bytes
+from threadbridge_adapters.simulator._file_contents import make_file_bytes
 from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
@@ -27,6 +26,7 @@ from threadbridge_adapters.simulator._scenarios import (
     ScriptedResponse,
     TextMessage,
     ToolSummaryMessage,
+    format_reply,
 )
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores

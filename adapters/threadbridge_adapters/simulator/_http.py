@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import PassthroughRequest
-from threadbridge_adapters.simulator._response_tasks import ConnectionBrokenError
+from threadbridge_adapters.simulator._event_stream import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 

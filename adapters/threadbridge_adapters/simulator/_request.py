@@ -9,7 +9,7 @@ from typing import Any
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._encrypted_content import check_context_management
+from threadbridge_adapters.simulator._context_size import check_context_management
 from threadbridge_adapters.simulator._items import check_items
 from threadbridge_adapters.simulator._models import ModelTable, ModelTraits, SamplingSupport
 from threadbridge_adapters.simulator._tools import (

@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import IdGenerator
-from threadbridge_adapters.simulator._encrypted_content import make_encrypted_content
+from threadbridge_adapters.simulator._context_size import (
+    estimate_tokens,
+    make_encrypted_content,
+    split_arguments,
+    split_words,
+)
 from threadbridge_adapters.simulator._models import SNAPSHOTS
 from threadbridge_adapters.simulator._request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
@@ -21,7 +26,6 @@ from threadbridge_adapters.simulator._scenarios import (
     ScriptedResponse,
     TextMessage,
 )
-from threadbridge_adapters.simulator._tokens import estimate_tokens, split_arguments, split_words
 from threadbridge_adapters.simulator._tools import echo_format, echo_tool
 from threadbridge_adapters.simulator._validators import EMPTY_OBJECT
 

@@ -12,7 +12,7 @@ import orjson
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._file_bytes import FileBytes, FileBytesWriter, ParsedForm, read_form
+from threadbridge_adapters.simulator._file_contents import FileBytes, FileBytesWriter, ParsedForm, read_form
 from threadbridge_adapters.simulator._simulator import ReceivedRequest, Simulator
 
 _VERSION_HEADER = {"openai-version": "2020-10-01"}

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from threadbridge.api_types import is_json_object
 from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator._event_stream import ConnectionBrokenError
 from threadbridge_adapters.simulator._files import MAX_PART_BYTES
-from threadbridge_adapters.simulator._response_tasks import ConnectionBrokenError
 from threadbridge_adapters.simulator._route_adapters import (
     RouteCall,
     RouteHandler,

@@ -15,12 +15,16 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _response_objects as response_objects
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._containers import Containers
+from threadbridge_adapters.simulator._context_size import compact_response, count_input_tokens, select_visible_context
 from threadbridge_adapters.simulator._conversations import Conversations
-from threadbridge_adapters.simulator._default_reply import compose_scenario
-from threadbridge_adapters.simulator._encrypted_content import compact_response, select_visible_context
-from threadbridge_adapters.simulator._event_stream import build_events
+from threadbridge_adapters.simulator._event_stream import (
+    TERMINAL_EVENTS,
+    BackgroundJobs,
+    ConnectionBrokenError,
+    ResponseTask,
+    build_events,
+)
 from threadbridge_adapters.simulator._files import Files, Uploads
-from threadbridge_adapters.simulator._full_text_search import FullTextIndex
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
 from threadbridge_adapters.simulator._input_media import check_media_availability
 from threadbridge_adapters.simulator._items import check_pairing, resolve_references
@@ -32,13 +36,7 @@ from threadbridge_adapters.simulator._request import (
     check_json_mentioned,
     parse_request,
 )
-from threadbridge_adapters.simulator._response_tasks import (
-    TERMINAL_EVENTS,
-    BackgroundJobs,
-    ConnectionBrokenError,
-    ResponseTask,
-)
-from threadbridge_adapters.simulator._scenarios import Scenario, ScriptedResponse
+from threadbridge_adapters.simulator._scenarios import Scenario, ScriptedResponse, compose_scenario
 from threadbridge_adapters.simulator._server_quirks import ServerQuirk, ServerQuirks
 from threadbridge_adapters.simulator._state import (
     Conversation,
@@ -48,9 +46,9 @@ from threadbridge_adapters.simulator._state import (
     StoredResponse,
 )
 from threadbridge_adapters.simulator._state import new_id as make_random_id
-from threadbridge_adapters.simulator._tokens import count_input_tokens
 from threadbridge_adapters.simulator._validators import paginate
 from threadbridge_adapters.simulator._vector_search import VectorSearch
+from threadbridge_adapters.simulator._vector_store_files import FullTextIndex
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
 #: Scenarios for the next requests, or a function that chooses one (None: the default reply).

@@ -14,7 +14,7 @@ from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, Respo
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import PassthroughRequest, RequestContext, UpstreamCapabilities, UpstreamResponse, WireResponse
 from threadbridge_adapters.simulator._errors import ServiceError
-from threadbridge_adapters.simulator._response_tasks import ConnectionBrokenError
+from threadbridge_adapters.simulator._event_stream import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 from threadbridge_adapters.stream_buffer import close_stream

@@ -9,7 +9,7 @@ from typing import Any, Final
 from threadbridge.api_types import JsonObject, is_json_list
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._full_text_search import FullTextIndex, SearchHit
+from threadbridge_adapters.simulator._vector_store_files import FullTextIndex, SearchHit
 from threadbridge_adapters.simulator._vector_stores import VectorStore, VectorStores
 
 _ORDER_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {

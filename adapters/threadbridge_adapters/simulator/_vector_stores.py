@@ -11,16 +11,18 @@ from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._file_text import get_extension
+from threadbridge_adapters.simulator._file_contents import get_extension
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._full_text_search import FullTextIndex, check_chunking, parse_chunking_strategy
 from threadbridge_adapters.simulator._state import SimulatorLimits
 from threadbridge_adapters.simulator._validators import paginate
 from threadbridge_adapters.simulator._vector_store_files import (
     STATUSES,
+    FullTextIndex,
     VectorStoreFile,
+    check_chunking,
     count_statuses,
     is_supported,
+    parse_chunking_strategy,
 )
 
 MAX_FILES_PER_BATCH: Final = 500
