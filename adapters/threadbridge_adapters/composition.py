@@ -36,7 +36,7 @@ async def open_backend(settings: Settings) -> Backend:
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
 
     # Runs on the simulator are not written to the user's default store.
     store_url = ":memory:" if settings.simulate and settings.store is None else settings.store
@@ -168,7 +168,7 @@ def _build_rules(
     from threadbridge.translation.continuation import ContinuationRules
     from threadbridge.translation.models.resolution import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
-    from threadbridge_adapters.openai_http.endpoint import has_openai_models
+    from threadbridge_adapters.openai_http.sdk_client import has_openai_models
     from threadbridge_adapters.token_counter import LoadsTokenizer, create_token_counter
 
     profile = get_effective_capabilities(

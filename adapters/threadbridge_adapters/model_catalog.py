@@ -15,7 +15,7 @@ from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.settings import Settings
 from threadbridge.translation.models.resolution import ModelCatalog
-from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
+from threadbridge_adapters.stores.sqlite.connection import default_store_path
 
 _FORMAT = 1
 

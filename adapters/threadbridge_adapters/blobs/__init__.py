@@ -18,8 +18,7 @@ def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
     that is removed when the process ends. No directory is created and no connection opened before the first blob.
     Raises ConfigurationError for a URL that cannot be used.
     """
-    from threadbridge_adapters.blobs.blob_store import SpoolingBlobStore
-    from threadbridge_adapters.blobs.local_storage import DirectoryStorage, TemporaryStorage
+    from threadbridge_adapters.blobs.blob_store import DirectoryStorage, SpoolingBlobStore, TemporaryStorage
 
     if url is not None and "://" in url:
         from threadbridge_adapters.blobs.fsspec_storage import open_fsspec_storage

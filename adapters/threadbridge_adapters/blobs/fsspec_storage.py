@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from threadbridge.errors import ConfigurationError
-from threadbridge_adapters.blobs.local_storage import BlobStorage, DirectoryStorage, delete_stale_files
+from threadbridge_adapters.blobs.blob_store import BlobStorage, DirectoryStorage, delete_stale_files
 
 _SPOOL_PREFIX = "threadbridge-unfinished-"
 #: On these file systems an incomplete file is visible; `DirectoryStorage` avoids that.

@@ -92,9 +92,9 @@ async def _lint_configuration(
     settings: Settings, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
     from threadbridge.doctor.config_lint import lint_configuration
-    from threadbridge_adapters.openai_http.endpoint import has_openai_models
+    from threadbridge_adapters.openai_http.sdk_client import has_openai_models
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
 
     openai_models = has_openai_models(settings)
     path = parse_store_url(settings.store).path

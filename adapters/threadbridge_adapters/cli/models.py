@@ -46,7 +46,7 @@ def list_models(
     from threadbridge.translation.models.resolution import ModelPolicy
     from threadbridge_adapters.cli.store_reader import read_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
-    from threadbridge_adapters.openai_http.endpoint import has_openai_models
+    from threadbridge_adapters.openai_http.sdk_client import has_openai_models
 
     settings = load_settings(store=store)
     catalog = read_catalog(get_catalog_path(settings))

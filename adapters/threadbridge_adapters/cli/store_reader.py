@@ -16,7 +16,7 @@ async def read_store(settings: Settings, query: Callable[[Session], T]) -> T:
     """The result of one query on the configured store. Raises ConfigurationError if it does not exist."""
     from threadbridge.errors import ConfigurationError
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
 
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():

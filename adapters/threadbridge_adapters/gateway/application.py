@@ -28,7 +28,7 @@ from threadbridge_adapters.gateway.passthrough import LocalPassthrough, Upstream
 from threadbridge_adapters.gateway.readiness import ReadinessEndpoint
 from threadbridge_adapters.gateway.request_paths import is_below_base
 from threadbridge_adapters.gateway.server import ConnectionLimits, serve_in_thread
-from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
+from threadbridge_adapters.openai_http.sdk_client import read_sdk_variable, resolve_base_url
 
 if TYPE_CHECKING:
     from threadbridge_adapters.simulator import ServerQuirk

@@ -15,7 +15,7 @@ from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.openai_http.httpx_compat import import_httpx2
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
-from threadbridge_adapters.sdk.http_clients import PLACEHOLDER_KEY, create_in_process_client
+from threadbridge_adapters.sdk.transports import PLACEHOLDER_KEY, create_in_process_client
 
 ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
 

@@ -17,7 +17,7 @@ async def open_store(url: str | None = None) -> Store:
     otherwise `:memory:`, a path, or `sqlite:///path`, with `?synchronous=full` to lose nothing in a power failure.
     Raises ConfigurationError for a URL that names no store, StoreError for a store that cannot be opened.
     """
-    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
     from threadbridge_adapters.stores.sqlite.store import SqliteStore
 
     store = SqliteStore(parse_store_url(url))

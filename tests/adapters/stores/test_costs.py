@@ -15,8 +15,12 @@ from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn
 from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import SqliteConnection, connect_writer, create_sqlite_engine
-from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+from threadbridge_adapters.stores.sqlite.connection import (
+    SqliteConnection,
+    connect_writer,
+    create_sqlite_engine,
+    parse_store_url,
+)
 
 SMALL, LARGE = 100, 100_000
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from threadbridge.ports import ObjectKind
-from threadbridge_adapters.stores.sql import paging
+from threadbridge_adapters.stores.sql import object_tables
 from threadbridge_adapters.stores.sql.object_tables import OBJECT_TABLES
 from threadbridge_adapters.stores.sql.statements import SqlDialect, Statement
 from threadbridge_adapters.stores.sqlite.connection import SQLITE
@@ -24,9 +24,9 @@ def every_statement() -> list[Statement]:
     import_module("threadbridge_adapters.stores.sql.session")  # and with it every module that has any
     for kind, shape in itertools.product(ObjectKind, itertools.product([False, True], repeat=5)):
         columns = OBJECT_TABLES[kind].table.c
-        page = paging.PageShape(kind, *shape)
+        page = object_tables.PageShape(kind, *shape)
         if (not page.of_thread or "thread_id" in columns) and (not page.of_run or "run_id" in columns):
-            paging.build_page_statement(page)
+            object_tables.build_page_statement(page)
     return [one for one in gc.get_objects() if type(one) is Statement]
 
 

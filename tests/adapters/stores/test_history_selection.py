@@ -35,8 +35,12 @@ from threadbridge.ports import Entry, ObjectKind, TimelinePosition
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.input_items import build_input_items
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import SqliteConnection, connect_writer, create_sqlite_engine
-from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
+from threadbridge_adapters.stores.sqlite.connection import (
+    SqliteConnection,
+    connect_writer,
+    create_sqlite_engine,
+    parse_store_url,
+)
 
 THREAD = "thread_1"
 #: What a message or item weighs beside its letters, which the tests count as a token each.

@@ -14,7 +14,7 @@ from tests.stored_objects import thread
 from threadbridge.errors import ConfigurationError, StoreError
 from threadbridge.ports import ObjectKind
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase, parse_store_url
+from threadbridge_adapters.stores.sqlite.connection import SqliteDatabase, parse_store_url
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -74,7 +74,7 @@ async def test_without_a_url_the_users_data_directory_is_used(tmp_path: Path, mo
 def test_every_platform_has_its_own_data_directory(
     platform: str, variables: dict[str, str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
+    from threadbridge_adapters.stores.sqlite.connection import default_store_path
 
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Column, Table, bindparam, delete, select, update
+from sqlalchemy import Column, ScalarSelect, Table, bindparam, delete, literal, select, update
 
-from threadbridge.api_types import JsonMapping
+from threadbridge.api_types import JsonMapping, is_json_list, is_json_object
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import Entry, ObjectKind
+from threadbridge.ports import Entry, ObjectKind, Page, PageRange
 from threadbridge_adapters.stores.sql import schema
 from threadbridge_adapters.stores.sql.statements import IntegrityViolation, SqlConnection, Statement, build_insert
 
@@ -212,3 +213,119 @@ def remove(connection: SqlConnection, tenant: str, kind: ObjectKind, object_id: 
     for statement in _DEPENDENT_DELETES.get(kind, ()):
         connection.execute(statement, {"of_tenant": tenant, "of_id": object_id})
     return OBJECT_TABLES[kind].remove(connection, tenant, object_id)
+
+
+#: The kinds of objects that have `tool_resources` of their own.
+REFERENCING_KINDS = frozenset({ObjectKind.ASSISTANT, ObjectKind.THREAD})
+
+_TABLE = schema.resource_references
+_OF_TENANT = _TABLE.c.tenant == bindparam("of_tenant")
+_INSERT = build_insert(_TABLE)
+_DELETE = Statement(delete(_TABLE).where(_OF_TENANT, _TABLE.c.object_id == bindparam("of_id")))
+_SELECT = Statement(
+    select(_TABLE.c.object_id)
+    .where(_OF_TENANT, _TABLE.c.resource_id == bindparam("of_resource"))
+    .order_by(_TABLE.c.object_id)
+    .limit(bindparam("row_limit"))
+)
+
+
+def add_references(connection: SqlConnection, tenant: str, body: JsonMapping) -> None:
+    """Store the references of a new object; most have none."""
+    for resource_id in _list_resource_ids(body):
+        connection.execute(_INSERT, {"tenant": tenant, "resource_id": resource_id, "object_id": body["id"]})
+
+
+def replace_references(connection: SqlConnection, tenant: str, body: JsonMapping) -> None:
+    """Store the references of a changed object."""
+    remove_references(connection, tenant, body["id"])
+    add_references(connection, tenant, body)
+
+
+def remove_references(connection: SqlConnection, tenant: str, object_id: str) -> None:
+    """Remove the references of an object."""
+    connection.execute(_DELETE, {"of_tenant": tenant, "of_id": object_id})
+
+
+def list_referencing_objects(connection: SqlConnection, tenant: str, resource_id: str, limit: int) -> Sequence[str]:
+    """The ids of the objects that name this resource, at most `limit`."""
+    parameters = {"of_tenant": tenant, "of_resource": resource_id, "row_limit": limit}
+    return [row[0] for row in connection.fetch_all(_SELECT, parameters)]
+
+
+def _list_resource_ids(body: JsonMapping) -> Collection[str]:
+    """Everything that the resources list, whichever tool they belong to."""
+    resources: JsonMapping = body.get("tool_resources") or {}
+    lists = (ids for tool in resources.values() if is_json_object(tool) for ids in tool.values() if is_json_list(ids))
+    return dict.fromkeys(each for ids in lists for each in ids if isinstance(each, str))
+
+
+class PageShape(NamedTuple):
+    """The properties of a page that determine the text of its statement; the values are bound when it runs."""
+
+    kind: ObjectKind
+    ascending: bool
+    after: bool
+    before: bool
+    of_thread: bool
+    of_run: bool
+
+    @property
+    def is_backward(self) -> bool:
+        """With `before` alone the nearest objects are wanted, so rows are read from the cursor backwards."""
+        return self.before and not self.after
+
+
+@cache
+def build_page_statement(shape: PageShape) -> Statement:
+    """The statement of one shape."""
+    object_table = OBJECT_TABLES[shape.kind]
+    columns = object_table.table.c
+    query = select(object_table.body).where(columns.tenant == bindparam("tenant"))
+    if shape.of_run:
+        query = query.where(columns.run_id == bindparam("run_id"))
+    if shape.of_thread:
+        # A run is the narrower range; the concatenation keeps planners without statistics from reading a whole thread.
+        thread_id = columns.thread_id + literal("") if shape.of_run else columns.thread_id
+        query = query.where(thread_id == bindparam("thread_id"))
+    if shape.kind is ObjectKind.MESSAGE:
+        query = query.where(object_table.id.is_not(None))
+    if shape.after:
+        cursor = _build_cursor_position(object_table, shape, "after")
+        query = query.where(columns.seq > cursor if shape.ascending else columns.seq < cursor)
+    if shape.before:
+        cursor = _build_cursor_position(object_table, shape, "before")
+        query = query.where(columns.seq < cursor if shape.ascending else columns.seq > cursor)
+    oldest_first = shape.ascending != shape.is_backward
+    return Statement(query.order_by(columns.seq if oldest_first else columns.seq.desc()).limit(bindparam("limit")))
+
+
+def _build_cursor_position(object_table: ObjectTable, shape: PageShape, name: str) -> ScalarSelect[int]:
+    """The position of the object that a cursor names; null for an unknown object, so that no row matches."""
+    alias = object_table.table.alias(f"{name}_cursor")
+    position = select(alias.c.seq).where(
+        alias.c.tenant == bindparam("tenant"), alias.c[object_table.id.name] == bindparam(name)
+    )
+    if shape.of_thread:
+        position = position.where(alias.c.thread_id == bindparam("thread_id"))
+    return position.scalar_subquery()
+
+
+def fetch_page(connection: SqlConnection, tenant: str, kind: ObjectKind, page: PageRange) -> Page[Any]:
+    """One page; one row more than the limit is read to know whether more follow."""
+    limit = page["limit"]
+    values = {name: page.get(name) for name in ("after", "before", "thread_id", "run_id")}
+    bound_values = {name: value for name, value in values.items() if value is not None}
+    shape = PageShape(
+        kind,
+        ascending=page["order"] == "asc",
+        after="after" in bound_values,
+        before="before" in bound_values,
+        of_thread="thread_id" in bound_values,
+        of_run="run_id" in bound_values,
+    )
+    rows = connection.fetch_all(build_page_statement(shape), {"tenant": tenant, "limit": limit + 1, **bound_values})
+    data = [decode_json(text) for (text,) in rows[:limit]]
+    if shape.is_backward:
+        data.reverse()
+    return Page(data, has_more=len(rows) > limit)

@@ -24,16 +24,7 @@ from threadbridge.ports import (
     Turn,
 )
 from threadbridge.ports.store import FAR_FUTURE
-from threadbridge_adapters.stores.sql import (
-    object_tables,
-    paging,
-    parameter_rejections,
-    request_records,
-    resource_references,
-    run_tables,
-    spending,
-    timeline,
-)
+from threadbridge_adapters.stores.sql import object_tables, request_records, run_tables, timeline
 from threadbridge_adapters.stores.sql.statements import SqlConnection
 
 
@@ -55,8 +46,8 @@ class SqlSession:
             self.append_entries(row["thread_id"], [Entry(message=row)])
             return
         object_tables.OBJECT_TABLES[kind].add(self.connection, self._tenant, body)
-        if kind in resource_references.REFERENCING_KINDS:
-            resource_references.add_references(self.connection, self._tenant, body)
+        if kind in object_tables.REFERENCING_KINDS:
+            object_tables.add_references(self.connection, self._tenant, body)
 
     def get(self, kind: ObjectKind, object_id: str) -> Any:
         return object_tables.OBJECT_TABLES[kind].get(self.connection, self._tenant, object_id)
@@ -66,21 +57,21 @@ class SqlSession:
             timeline.put_message(self.connection, self._tenant, body)
             return
         object_tables.OBJECT_TABLES[kind].put(self.connection, self._tenant, body)
-        if kind in resource_references.REFERENCING_KINDS:
-            resource_references.replace_references(self.connection, self._tenant, body)
+        if kind in object_tables.REFERENCING_KINDS:
+            object_tables.replace_references(self.connection, self._tenant, body)
 
     def remove(self, kind: ObjectKind, object_id: str) -> bool:
         if kind is ObjectKind.MESSAGE:
             return timeline.remove_message(self.connection, self._tenant, object_id)
-        if kind in resource_references.REFERENCING_KINDS:
-            resource_references.remove_references(self.connection, self._tenant, object_id)
+        if kind in object_tables.REFERENCING_KINDS:
+            object_tables.remove_references(self.connection, self._tenant, object_id)
         return object_tables.remove(self.connection, self._tenant, kind, object_id)
 
     def get_page(self, kind: ObjectKind, **page: Unpack[PageRange]) -> Page[Any]:
-        return paging.fetch_page(self.connection, self._tenant, kind, page)
+        return object_tables.fetch_page(self.connection, self._tenant, kind, page)
 
     def list_referencing_objects(self, resource_id: str, *, limit: int) -> Sequence[str]:
-        return resource_references.list_referencing_objects(self.connection, self._tenant, resource_id, limit)
+        return object_tables.list_referencing_objects(self.connection, self._tenant, resource_id, limit)
 
     def is_blob_referenced(self, blob_name: str) -> bool:
         return object_tables.is_blob_referenced(self.connection, blob_name)
@@ -117,18 +108,18 @@ class SqlSession:
         return timeline.list_items(self.connection, self._tenant, run_id)
 
     def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
-        spending.add_spending(self.connection, self._tenant, day, totals, keys)
+        run_tables.add_spending(self.connection, self._tenant, day, totals, keys)
 
     def list_spending(
         self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[SpendByKey]:
-        return spending.sum_spending(self.connection, self._tenant, scope, since=since, until=until, key=key)
+        return run_tables.sum_spending(self.connection, self._tenant, scope, since=since, until=until, key=key)
 
     def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
-        parameter_rejections.add_rejection(self.connection, self._tenant, upstream, rejection, limit=max_count)
+        request_records.add_rejection(self.connection, self._tenant, upstream, rejection, limit=max_count)
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
-        return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
+        return request_records.list_rejections(self.connection, self._tenant, upstream)
 
     def get_keyed_request(self, key: str) -> RecordedRequest | None:
         return request_records.get_keyed(self.connection, self._tenant, key)

@@ -13,12 +13,12 @@ from typing import TypeVar
 from threadbridge.ports import Session
 from threadbridge_adapters.stores.sqlite.connection import (
     SqliteConnection,
+    SqliteDatabase,
     connect_inline_writer,
     connect_reader,
     connect_writer,
     create_sqlite_engine,
 )
-from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 from threadbridge_adapters.stores.sqlite.transactions import (
     TransactionRequest,
     run_on_single_connection,

@@ -14,10 +14,10 @@ from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.connection import (
     DRIVER_ERRORS,
     SqliteConnection,
+    SqliteDatabase,
     is_lock_timeout,
     to_store_error,
 )
-from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 
 T = TypeVar("T")
 
