@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from threadbridge.client._async.bridge import AsyncThreadBridge
+    from threadbridge.client._async.client import AsyncThreadBridge
     from threadbridge.client._async.streaming import AsyncAssistantEventHandler, AsyncStream
     from threadbridge.client._call_options import NOT_GIVEN, NotGiven
     from threadbridge.client._connect import aconnect, connect
     from threadbridge.client._openai_clients import async_openai_client, openai_client, wrap
     from threadbridge.client._paging import AsyncCursorPage, CursorPage
-    from threadbridge.client._sync.bridge import ThreadBridge
+    from threadbridge.client._sync.client import ThreadBridge
     from threadbridge.client._sync.streaming import AssistantEventHandler, Stream
 
 __all__ = [
@@ -43,11 +43,11 @@ _MODULES = {
     "AsyncAssistantEventHandler": "_async.streaming",
     "AsyncCursorPage": "_paging",
     "AsyncStream": "_async.streaming",
-    "AsyncThreadBridge": "_async.bridge",
+    "AsyncThreadBridge": "_async.client",
     "CursorPage": "_paging",
     "NotGiven": "_call_options",
     "Stream": "_sync.streaming",
-    "ThreadBridge": "_sync.bridge",
+    "ThreadBridge": "_sync.client",
     "aconnect": "_connect",
     "async_openai_client": "_openai_clients",
     "connect": "_connect",

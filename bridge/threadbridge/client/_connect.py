@@ -6,9 +6,9 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
-from threadbridge.client._async.bridge import AsyncThreadBridge
+from threadbridge.client._async.client import AsyncThreadBridge
 from threadbridge.client._backend_caller import BackendCaller
-from threadbridge.client._sync.bridge import ThreadBridge
+from threadbridge.client._sync.client import ThreadBridge
 from threadbridge.runtime.blocking_portal import get_portal
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.runtime.settings_loader import load_settings

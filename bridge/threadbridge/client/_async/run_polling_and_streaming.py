@@ -16,15 +16,19 @@ from threadbridge.client._async.streaming import (
     AsyncStreamHandlerT,
 )
 from threadbridge.client._async.tool_loop import AsyncToolLoop
-from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
-from threadbridge.client._params import (
+from threadbridge.client._call_options import (
+    NOT_GIVEN,
+    CallOptions,
     CallParams,
     ExecuteParams,
     Json,
+    NotGivenOr,
     PolledRunParams,
     PollParams,
     RunParams,
+    Timeout,
     accepts_params,
+    parse_call_options,
 )
 from threadbridge.tool_loop.function_calls import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run

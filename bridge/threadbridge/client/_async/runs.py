@@ -11,18 +11,21 @@ from threadbridge.client._async.resource import AsyncResource
 from threadbridge.client._async.run_polling_and_streaming import AsyncRunPollingAndStreaming
 from threadbridge.client._async.streaming import AsyncStream
 from threadbridge.client._backend_caller import AsyncBackendCaller
-from threadbridge.client._call_options import NOT_GIVEN, NotGivenOr, is_given, parse_call_options
-from threadbridge.client._paging import AsyncPaginator
-from threadbridge.client._params import (
+from threadbridge.client._call_options import (
+    NOT_GIVEN,
     CallParams,
     Json,
     ListParams,
     MetadataParams,
+    NotGivenOr,
     RunParams,
     StepListParams,
     StepParams,
     accepts_params,
+    is_given,
+    parse_call_options,
 )
+from threadbridge.client._paging import AsyncPaginator
 from threadbridge.types import Run, RunReport, RunStep
 
 

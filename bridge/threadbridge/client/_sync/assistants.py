@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._call_options import parse_call_options
+from threadbridge.client._call_options import (
+    AssistantParams,
+    AssistantUpdateParams,
+    CallParams,
+    ListParams,
+    accepts_params,
+    parse_call_options,
+)
 from threadbridge.client._paging import CursorPage
-from threadbridge.client._params import AssistantParams, AssistantUpdateParams, CallParams, ListParams, accepts_params
 from threadbridge.client._sync.resource import Resource
 from threadbridge.types import Assistant, AssistantDeleted
 

@@ -9,15 +9,19 @@ from typing import Any, overload
 from typing_extensions import Unpack
 
 from threadbridge.api_types import RunObject
-from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
-from threadbridge.client._params import (
+from threadbridge.client._call_options import (
+    NOT_GIVEN,
+    CallOptions,
     CallParams,
     ExecuteParams,
     Json,
+    NotGivenOr,
     PolledRunParams,
     PollParams,
     RunParams,
+    Timeout,
     accepts_params,
+    parse_call_options,
 )
 from threadbridge.client._sync.resource import Resource
 from threadbridge.client._sync.streaming import (

@@ -9,18 +9,21 @@ from typing import Literal, overload
 from typing_extensions import Unpack
 
 from threadbridge.client._backend_caller import BackendCaller
-from threadbridge.client._call_options import NOT_GIVEN, NotGivenOr, is_given, parse_call_options
-from threadbridge.client._paging import CursorPage
-from threadbridge.client._params import (
+from threadbridge.client._call_options import (
+    NOT_GIVEN,
     CallParams,
     Json,
     ListParams,
     MetadataParams,
+    NotGivenOr,
     RunParams,
     StepListParams,
     StepParams,
     accepts_params,
+    is_given,
+    parse_call_options,
 )
+from threadbridge.client._paging import CursorPage
 from threadbridge.client._sync.resource import Resource
 from threadbridge.client._sync.run_polling_and_streaming import RunPollingAndStreaming
 from threadbridge.client._sync.streaming import Stream
