@@ -18,7 +18,7 @@ from threadbridge_adapters.simulator._event_stream import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 from threadbridge_adapters.stream_buffer import close_stream
-from threadbridge_adapters.upstreams.openai_sdk import MultipartForm
+from threadbridge_adapters.upstreams.multipart import MultipartForm
 
 _T = TypeVar("_T")
 

@@ -1,6 +1,4 @@
-"""Assistants and threads (A20, A27)."""
-
-from __future__ import annotations
+"""Assistants with their tools, and threads (A20-A24, A27, A28, A55)."""
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 

@@ -1,10 +1,8 @@
-"""Responses and the events of their streams (§7, §8).
+"""The Responses API: items, requests with their tools, responses, and the events of streams (§3-§8).
 
 Servers leave out keys that the reference requires and send null for them (S4, S5): read what was received with
 `.get(…)` and a default.
 """
-
-from __future__ import annotations
 
 from typing import Literal, NotRequired, Required, TypeAlias, TypedDict
 

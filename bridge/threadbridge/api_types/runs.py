@@ -1,6 +1,4 @@
-"""Runs (A43-A47, A64, A79, A80)."""
-
-from __future__ import annotations
+"""Runs and run steps (A43-A47, A64, A72-A80)."""
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
