@@ -1,4 +1,4 @@
-"""Objects by id: the table of each kind, and the statements that add, read, replace and remove an object."""
+"""Objects by id: the table of each kind, its statements, pages of objects, and the resources that objects name."""
 
 from __future__ import annotations
 
@@ -218,14 +218,16 @@ def remove(connection: SqlConnection, tenant: str, kind: ObjectKind, object_id: 
 #: The kinds of objects that have `tool_resources` of their own.
 REFERENCING_KINDS = frozenset({ObjectKind.ASSISTANT, ObjectKind.THREAD})
 
-_TABLE = schema.resource_references
-_OF_TENANT = _TABLE.c.tenant == bindparam("of_tenant")
-_INSERT = build_insert(_TABLE)
-_DELETE = Statement(delete(_TABLE).where(_OF_TENANT, _TABLE.c.object_id == bindparam("of_id")))
-_SELECT = Statement(
-    select(_TABLE.c.object_id)
-    .where(_OF_TENANT, _TABLE.c.resource_id == bindparam("of_resource"))
-    .order_by(_TABLE.c.object_id)
+_REFERENCES = schema.resource_references
+_REFERENCES_OF_TENANT = _REFERENCES.c.tenant == bindparam("of_tenant")
+_INSERT_REFERENCES = build_insert(_REFERENCES)
+_DELETE_REFERENCES = Statement(
+    delete(_REFERENCES).where(_REFERENCES_OF_TENANT, _REFERENCES.c.object_id == bindparam("of_id"))
+)
+_SELECT_REFERENCES = Statement(
+    select(_REFERENCES.c.object_id)
+    .where(_REFERENCES_OF_TENANT, _REFERENCES.c.resource_id == bindparam("of_resource"))
+    .order_by(_REFERENCES.c.object_id)
     .limit(bindparam("row_limit"))
 )
 
@@ -233,7 +235,7 @@ _SELECT = Statement(
 def add_references(connection: SqlConnection, tenant: str, body: JsonMapping) -> None:
     """Store the references of a new object; most have none."""
     for resource_id in _list_resource_ids(body):
-        connection.execute(_INSERT, {"tenant": tenant, "resource_id": resource_id, "object_id": body["id"]})
+        connection.execute(_INSERT_REFERENCES, {"tenant": tenant, "resource_id": resource_id, "object_id": body["id"]})
 
 
 def replace_references(connection: SqlConnection, tenant: str, body: JsonMapping) -> None:
@@ -244,13 +246,13 @@ def replace_references(connection: SqlConnection, tenant: str, body: JsonMapping
 
 def remove_references(connection: SqlConnection, tenant: str, object_id: str) -> None:
     """Remove the references of an object."""
-    connection.execute(_DELETE, {"of_tenant": tenant, "of_id": object_id})
+    connection.execute(_DELETE_REFERENCES, {"of_tenant": tenant, "of_id": object_id})
 
 
 def list_referencing_objects(connection: SqlConnection, tenant: str, resource_id: str, limit: int) -> Sequence[str]:
     """The ids of the objects that name this resource, at most `limit`."""
     parameters = {"of_tenant": tenant, "of_resource": resource_id, "row_limit": limit}
-    return [row[0] for row in connection.fetch_all(_SELECT, parameters)]
+    return [row[0] for row in connection.fetch_all(_SELECT_REFERENCES, parameters)]
 
 
 def _list_resource_ids(body: JsonMapping) -> Collection[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import bindparam, delete, select
 
-from threadbridge.ports import ObjectKind, ParameterRejection, RecordedRequest
+from threadbridge.ports import ObjectKind, RecordedRequest
 from threadbridge_adapters.stores.sql.object_tables import decode_json, encode_json
-from threadbridge_adapters.stores.sql.schema import keyed_requests, parameter_rejections, thread_sizes
+from threadbridge_adapters.stores.sql.schema import keyed_requests, thread_sizes
 from threadbridge_adapters.stores.sql.statements import SqlConnection, Statement, build_upsert
 
 _COLUMNS = [keyed_requests.c[name] for name in RecordedRequest._fields]
@@ -67,35 +67,3 @@ def put_of_thread(connection: SqlConnection, tenant: str, thread_id: str, reques
 def _to_request(values: Sequence[object]) -> RecordedRequest:
     request = RecordedRequest._make(values)
     return request._replace(kind=ObjectKind(request.kind))
-
-
-_KEYS = ("tenant", "service", "model", "parameter")
-_OF_UPSTREAM = (
-    parameter_rejections.c.tenant == bindparam("tenant"),
-    parameter_rejections.c.service == bindparam("service"),
-)
-_IDENTITY = (parameter_rejections.c.model, parameter_rejections.c.parameter)
-_ADD_REJECTION = build_upsert(parameter_rejections, keys=_KEYS, update=lambda new: {"at": new["at"]})
-_OLDEST_FIRST = (parameter_rejections.c.at, *_IDENTITY)
-_ALL = Statement(select(*_IDENTITY, parameter_rejections.c.at).where(*_OF_UPSTREAM).order_by(*_OLDEST_FIRST))
-_NEWEST = (
-    select(*_IDENTITY)
-    .where(*_OF_UPSTREAM)
-    .order_by(*(column.desc() for column in _OLDEST_FIRST))
-    .limit(bindparam("most"))
-)
-_DELETE_OLDEST = Statement(delete(parameter_rejections).where(*_OF_UPSTREAM, tuple_(*_IDENTITY).not_in(_NEWEST)))
-
-
-def add_rejection(
-    connection: SqlConnection, tenant: str, upstream: str, rejection: ParameterRejection, *, limit: int
-) -> None:
-    """Store a rejection, and remove the oldest ones of its upstream beyond the limit."""
-    key = {"tenant": tenant, "service": upstream}
-    connection.execute(_ADD_REJECTION, {**key, **rejection._asdict()})
-    connection.execute(_DELETE_OLDEST, {**key, "most": limit})
-
-
-def list_rejections(connection: SqlConnection, tenant: str, upstream: str) -> Sequence[ParameterRejection]:
-    """The stored rejections of an upstream, oldest first."""
-    return [ParameterRejection(*row) for row in connection.fetch_all(_ALL, {"tenant": tenant, "service": upstream})]

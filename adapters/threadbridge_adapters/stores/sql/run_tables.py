@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, or_, select, union, update
 
 from threadbridge.api_types import RunObject
-from threadbridge.ports import Lease, ObjectKind, RunWithLease, SpendByKey, SpendScope, SpendTotals, Turn
+from threadbridge.ports import Lease, ObjectKind, RunWithLease, Turn
 from threadbridge_adapters.stores.sql.object_tables import (
     OBJECT_TABLES,
     build_conflict,
@@ -17,14 +17,8 @@ from threadbridge_adapters.stores.sql.object_tables import (
     encode_json,
     encode_optional_json,
 )
-from threadbridge_adapters.stores.sql.schema import IS_ACTIVE, IS_UNFINISHED, cleanup_intents, runs, spending, turns
-from threadbridge_adapters.stores.sql.statements import (
-    IntegrityViolation,
-    SqlConnection,
-    Statement,
-    build_insert,
-    build_upsert,
-)
+from threadbridge_adapters.stores.sql.schema import IS_ACTIVE, IS_UNFINISHED, cleanup_intents, runs, turns
+from threadbridge_adapters.stores.sql.statements import IntegrityViolation, SqlConnection, Statement, build_insert
 
 _ACTIVE_RUN = Statement(
     select(runs.c.body).where(
@@ -207,45 +201,3 @@ def list_turns(connection: SqlConnection, tenant: str, run_id: str) -> Sequence[
         )
         for number, response_id, request_id, model, usage, report, nanodollars in rows
     ]
-
-
-#: Later than any day with spending.
-_NO_LAST_DAY = 2**31
-_KEYS = ("tenant", "scope", "key", "day")
-_ADD_SPENDING = build_upsert(
-    spending, keys=_KEYS, update=lambda new: {name: spending.c[name] + new[name] for name in SpendTotals._fields}
-)
-_SUMS = (
-    select(spending.c.key, *(func.sum(spending.c[name]) for name in SpendTotals._fields))
-    .where(
-        spending.c.tenant == bindparam("tenant"),
-        spending.c.scope == bindparam("scope"),
-        spending.c.day.between(bindparam("since"), bindparam("until")),
-    )
-    .group_by(spending.c.key)
-    .order_by(spending.c.key)
-)
-_ALL = Statement(_SUMS)
-_ONE = Statement(_SUMS.where(spending.c.key == bindparam("of_key")))
-
-
-def add_spending(
-    connection: SqlConnection, tenant: str, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]
-) -> None:
-    """Add to the sums of these keys on a day."""
-    row = {"tenant": tenant, "day": day, **totals._asdict()}
-    connection.execute_many(_ADD_SPENDING, [{**row, "scope": scope.value, "key": key} for scope, key in keys.items()])
-
-
-def sum_spending(
-    connection: SqlConnection, tenant: str, scope: SpendScope, *, since: int, until: int | None, key: str | None
-) -> Sequence[SpendByKey]:
-    """The sums of one key or of all, by key."""
-    values = {
-        "tenant": tenant,
-        "scope": scope.value,
-        "since": since,
-        "until": _NO_LAST_DAY if until is None else until,
-    }
-    rows = connection.fetch_all(_ALL, values) if key is None else connection.fetch_all(_ONE, {**values, "of_key": key})
-    return [SpendByKey(name, SpendTotals(*sums)) for name, *sums in rows]

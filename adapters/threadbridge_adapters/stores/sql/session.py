@@ -24,7 +24,14 @@ from threadbridge.ports import (
     Turn,
 )
 from threadbridge.ports.store import FAR_FUTURE
-from threadbridge_adapters.stores.sql import object_tables, request_records, run_tables, timeline
+from threadbridge_adapters.stores.sql import (
+    object_tables,
+    parameter_rejections,
+    request_records,
+    run_tables,
+    spending,
+    timeline,
+)
 from threadbridge_adapters.stores.sql.statements import SqlConnection
 
 
@@ -108,18 +115,18 @@ class SqlSession:
         return timeline.list_items(self.connection, self._tenant, run_id)
 
     def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
-        run_tables.add_spending(self.connection, self._tenant, day, totals, keys)
+        spending.add_spending(self.connection, self._tenant, day, totals, keys)
 
     def list_spending(
         self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[SpendByKey]:
-        return run_tables.sum_spending(self.connection, self._tenant, scope, since=since, until=until, key=key)
+        return spending.sum_spending(self.connection, self._tenant, scope, since=since, until=until, key=key)
 
     def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
-        request_records.add_rejection(self.connection, self._tenant, upstream, rejection, limit=max_count)
+        parameter_rejections.add_rejection(self.connection, self._tenant, upstream, rejection, limit=max_count)
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
-        return request_records.list_rejections(self.connection, self._tenant, upstream)
+        return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
 
     def get_keyed_request(self, key: str) -> RecordedRequest | None:
         return request_records.get_keyed(self.connection, self._tenant, key)
