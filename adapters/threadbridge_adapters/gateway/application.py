@@ -24,9 +24,8 @@ from threadbridge_adapters.gateway.access_checks import ApiKeyMiddleware, HostMi
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path, send_error
-from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
+from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy, is_below_base
 from threadbridge_adapters.gateway.readiness import ReadinessEndpoint
-from threadbridge_adapters.gateway.request_paths import is_below_base
 from threadbridge_adapters.gateway.server import ConnectionLimits, serve_in_thread
 from threadbridge_adapters.openai_http.sdk_client import read_sdk_variable, resolve_base_url
 

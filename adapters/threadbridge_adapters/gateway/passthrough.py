@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 import aiohttp
 from starlette.responses import Response, StreamingResponse
@@ -19,7 +20,6 @@ from threadbridge.ports import HandlesPassthrough, PassthroughRequest
 from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.gateway.access_checks import get_request_context
 from threadbridge_adapters.gateway.error_responses import send_error
-from threadbridge_adapters.gateway.request_paths import is_below_base
 from threadbridge_adapters.openai_http.response_checks import UnusableResponseError, check_redirect
 from threadbridge_adapters.stream_buffer import close_stream
 
@@ -286,3 +286,33 @@ class _ClientConnection:
         finally:
             if disconnect_watcher is not None:
                 disconnect_watcher.cancel()
+
+
+#: What a path must contain to leave the base URL or to hold a character that no id has.
+_SUSPICIOUS: Final = re.compile(rb"\.\.|%|\\|[\x00-\x20\x7f]")
+#: How often a path may be escaped.
+_MAX_DECODINGS: Final = 4
+_SEPARATORS: Final = re.compile(r"[/\\]")
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def is_below_base(raw_path: bytes) -> bool:
+    """Whether every server that gets this path below a base URL takes it for a path below that URL.
+
+    Servers differ in what they decode, how often, and whether a backslash separates segments.
+    """
+    if not raw_path.startswith(b"/"):
+        return False  # `@host` after the host of a base URL would name another host
+    if _SUSPICIOUS.search(raw_path) is None:
+        return True
+    path = raw_path.decode("latin-1")
+    for _ in range(_MAX_DECODINGS):
+        # A server with path parameters ignores what follows a semicolon.
+        segments = (segment.partition(";")[0] for segment in _SEPARATORS.split(path))
+        if _CONTROL_CHARACTERS.search(path) or not {".", ".."}.isdisjoint(segments):
+            return False
+        decoded = unquote(path, "latin-1")
+        if decoded == path:
+            return True
+        path = decoded
+    return False

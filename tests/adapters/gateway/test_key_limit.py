@@ -12,7 +12,7 @@ from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.errors import ConfigurationError
 from threadbridge.settings import EndpointSettings, GatewaySettings, Settings
 from threadbridge_adapters.gateway import create_app, run_gateway_in_thread
-from threadbridge_adapters.gateway.key_limit import MAX_ADDRESSES, KeyGuessLimiter
+from threadbridge_adapters.gateway.access_checks import MAX_ADDRESSES, KeyGuessLimiter
 from threadbridge_adapters.openai_http.sdk_client import open_client
 
 KEY = "tb-0123456789abcdef"
