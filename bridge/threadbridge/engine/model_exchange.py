@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import orjson
@@ -12,15 +11,13 @@ import orjson
 from threadbridge.api_types import CreateResponseBody, ResponseEvent
 from threadbridge.context_window.report import (
     build_turn_report,
-    format_no_compaction_warning,
-    format_overflow_warning,
-    get_prompt_tokens,
     mark_not_sent,
 )
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.generated_files import ImageInliner
 from threadbridge.engine.hosted_tool_session import HostedToolSession
-from threadbridge.engine.recovery import FailedRequest, recover_from_error, recover_from_event
+from threadbridge.engine.recovery import recover_from_error, recover_from_event
+from threadbridge.engine.remedies import TurnRemedies
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
@@ -28,12 +25,8 @@ from threadbridge.logs import get_logger
 from threadbridge.ports import Event, Upstream, UpstreamStream
 from threadbridge.schemas.error_messages import shorten
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.error_classifier import OPTIONAL_PARAMETERS, ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.rejected_references import (
-    Reference,
-    find_rejected_references,
-    is_temporary,
     list_references,
     replace_references,
 )
@@ -54,8 +47,6 @@ _log = get_logger("threadbridge.run")
 _DRAIN_SECONDS = 1.0
 #: Events that end a response with an error that a remedy may exist for.
 _FAILURE_EVENTS = frozenset({"response.failed", "response.error", "error"})
-#: A prompt from this length on may be too long for a small model.
-_LARGE_PROMPT_TOKENS = 3000
 #: What the translator raises for an event with values of wrong types.
 _MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
@@ -76,24 +67,20 @@ class ModelExchange:
         self._run_stream = run_stream
         self.closing_events: Sequence[Event] = ()
         self._upstream_stream: UpstreamStream | None = None
-        self._container_replaced = False  # the container, for this turn
-        self._rejected_parameters: frozenset[str] = frozenset()  # parameters the model refused in this turn
-        self._simplified_parameters: frozenset[str] = frozenset()  # left out, in case one of them was the cause
-        self._unknown_error: UpstreamError | None = None  # the service's first words about the request
-        self._rejected_references: set[Reference] = set()  # what the service cannot use, met in this turn
-        self._lasting_references: set[Reference] = set()  # those of them that later turns need not send either
         self._last_body: CreateResponseBody | None = None
-        self._shortening_count = 0  # how often, for the service found it too long
-        self._warnings: tuple[str, ...] = ()  # what became of its history, for the report
+        self._warnings: tuple[str, ...] = ()  # about the history and the request, for the report
         self._logged_warnings: tuple[str, ...] = ()  # about parameters that are changed or dropped
         self._upstream_events: AsyncIterator[ResponseEvent] | None = None
         self.tool_session = HostedToolSession(ctx, start, translator, warn=self._add_warning)
+        self._remedies = TurnRemedies(ctx, self.upstream_state, self.tool_session, warn=self._add_warning)
         self._image_inliner = ImageInliner(ctx)
 
     async def perform(self) -> None:
         """The whole exchange. Raises UpstreamError."""
-        if not await self._check_token_budget():
-            self._end_without_request()
+        if not await self._check_token_budget():  # the run ends as incomplete without a request
+            history = mark_not_sent(self.upstream_state.start.report)
+            self._translator.report = {"history": history, "model": None, "warnings": list(self._warnings)}
+            self.closing_events = self._translator.interrupt(TurnInterruption("incomplete", unbilled=True))
         elif self._run_stream is None or not self._run_stream.has_readers:
             await self._fetch_response()
         else:
@@ -119,12 +106,6 @@ class ModelExchange:
             if fits is not None:
                 return fits
         return bool(self.upstream_state.start.report["fits"])
-
-    def _end_without_request(self) -> None:
-        """End the run as incomplete without a request: its budget is too small."""
-        history = mark_not_sent(self.upstream_state.start.report)
-        self._translator.report = {"history": history, "model": None, "warnings": list(self._warnings)}
-        self.closing_events = self._translator.interrupt(TurnInterruption("incomplete", unbilled=True))
 
     async def _fetch_response(self) -> None:
         response = await self._send_with_recovery(self._ctx.upstream.create_response, stream=False)
@@ -177,7 +158,9 @@ class ModelExchange:
 
         After text or function calls were published it is not: then the run fails with the upstream's error.
         """
-        if not self._translator.can_start_over or not await recover_from_event(self, event, self._last_body or {}):
+        if not self._translator.can_start_over or not await recover_from_event(
+            self._remedies, event, self._last_body or {}
+        ):
             return False
         self._publish(self._translator.start_over(event))
         stream, self._upstream_stream, self._upstream_events = self._upstream_stream, None, None
@@ -237,94 +220,11 @@ class ModelExchange:
             try:
                 answer = await send(orjson.dumps(body))
             except UpstreamError as error:
-                if not await recover_from_error(self, error, body):
-                    raise self._unknown_error or error from error
+                if not await recover_from_error(self._remedies, error, body):
+                    raise self._remedies.unknown_error or error from error
             else:
-                self._record_rejections(body["model"])
+                self._remedies.record_rejections(body["model"])
                 return answer
-
-    # Remedies (`engine.recovery`) ---------------------------------------------------------------------------------
-
-    def leave_out_parameter(self, name: str) -> bool:
-        self._rejected_parameters |= {name}
-        return True
-
-    async def wait_for_conversation(self, error: UpstreamError) -> bool:
-        return await self.upstream_state.wait_for_lock(error)
-
-    async def drop_lost_state(self, kind: ErrorKind, error: UpstreamError) -> bool:
-        return await self.upstream_state.drop_lost_state(kind, error)
-
-    def leave_out_compaction(self, model: str) -> bool:
-        self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
-        self._add_warning(format_no_compaction_warning(model))
-        return True
-
-    def replace_references(self, failed: FailedRequest) -> bool:
-        error = failed.error
-        param = error.param if error is not None else None
-        found = set(find_rejected_references(failed.message, param, failed.body)) - self._rejected_references
-        self._rejected_references |= found
-        if not is_temporary(failed.message):
-            self._lasting_references |= found
-        return bool(found)
-
-    async def simplify_request(self, error: UpstreamError) -> bool:
-        """The service does not say what is wrong. Leave out what the run can do without, and send the whole history."""
-        if self._unknown_error is not None:
-            return False
-        self._unknown_error = error
-        optional = OPTIONAL_PARAMETERS.keys() | {"context_management"}
-        self._simplified_parameters = frozenset(optional & (self._last_body or {}).keys()) - self._rejected_parameters
-        self._rejected_parameters |= self._simplified_parameters
-        continuation = self.upstream_state.start.continuation
-        if continuation is None or continuation.point is None:
-            return bool(self._simplified_parameters)
-        await self.upstream_state.send_full_history("refused")
-        return True
-
-    async def shorten_large_history(self) -> bool:
-        """Nothing else helped. A service may reject a prompt that is too long in any words."""
-        if get_prompt_tokens(self.upstream_state.start.report) < _LARGE_PROMPT_TOKENS:
-            return False
-        self._rejected_parameters -= self._simplified_parameters  # they were not the cause
-        self._simplified_parameters = frozenset()
-        return await self.shorten_history()
-
-    def _record_rejections(self, model: str) -> None:
-        """Remember what the service rejected, now that it answers a request without it."""
-        if self._simplified_parameters:
-            names = ", ".join(sorted(self._simplified_parameters))
-            self._add_warning(f"The service rejected the request until {names} were left out.")
-        self._unknown_error, self._simplified_parameters = None, frozenset()
-        rejections = self._ctx.parameter_rejections
-        learned = [
-            *rejections.learn(model, self._rejected_parameters - rejections.list_rejected_parameters(model)),
-            *rejections.learn_references(self._lasting_references, self.upstream_state.start.run["id"]),
-        ]
-        self._lasting_references = set()
-        if learned:
-            self._ctx.run_in_background(rejections.save(self._ctx.tenant, learned))
-
-    async def replace_container(self, reason: str) -> bool:
-        if self._container_replaced or not await self.tool_session.replace_container():
-            return False
-        self._container_replaced = True
-        await self.upstream_state.send_full_history("container_replaced")
-        _log.info("replaced the container of the thread", run_id=self.upstream_state.start.run["id"], error=reason)
-        return True
-
-    async def shorten_history(self) -> bool:
-        """Whether the history could be shortened, after the upstream found the prompt too long."""
-        before = self.upstream_state.start
-        if (
-            self._shortening_count >= self._ctx.rules.history.truncation.overflow_retries
-            or not await self.upstream_state.shorten_history()
-        ):
-            return False
-        self._shortening_count += 1
-        self._add_warning(format_overflow_warning(before.report, self.upstream_state.start.report, before.run))
-        return True
 
     def _add_warning(self, warning: str) -> None:
         self._warnings = (*self._warnings, warning)
@@ -346,7 +246,7 @@ class ModelExchange:
             compact_threshold=start.compact_at,
             hosted_tools=hosted,
             rejected_parameters=self._ctx.parameter_rejections.list_rejected_parameters(model.model)
-            | self._rejected_parameters,
+            | self._remedies.rejected_parameters,
             profile=self._ctx.rules.profile,
             continuation=start.continuation,
         )
@@ -355,7 +255,7 @@ class ModelExchange:
         references = list_references(body)
         if references:
             known = self._ctx.parameter_rejections.list_rejected_references(references, run["id"])
-            body, lost = replace_references(body, self._rejected_references | known)
+            body, lost = replace_references(body, self._remedies.rejected_references | known)
         plan_warnings = (*plan.warnings, *lost)
         warnings = [*self._warnings, *plan_warnings]
         self._translator.report = build_turn_report(start.report, run, model, warnings, start.continuation)
