@@ -69,7 +69,12 @@ class AttachmentProvisioner:
             return
         _log.info("deleting what a failed request created upstream", intent_id=intent_id)
         try:
-            await self._delete_resources(row)
+            for file_id in row.get("added", ()):
+                await self._delete("vector_stores", str(row.get("store")), "files", file_id)
+            for store_id in await self._find_created_stores(row):
+                await self._delete("vector_stores", store_id)
+            for file_id in row.get("uploaded", ()):
+                await self._delete("files", file_id)
         except UpstreamError as error:
             _log.warning("could not carry out a cleanup intent", intent_id=intent_id, error=error.message)
             return
@@ -78,14 +83,6 @@ class AttachmentProvisioner:
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run a transaction of the tenant."""
         return await self.store.write(work, tenant=self.tenant)
-
-    async def _delete_resources(self, row: CleanupIntent) -> None:
-        for file_id in row.get("added", ()):
-            await self._delete("vector_stores", str(row.get("store")), "files", file_id)
-        for store_id in await self._find_created_stores(row):
-            await self._delete("vector_stores", store_id)
-        for file_id in row.get("uploaded", ()):
-            await self._delete("files", file_id)
 
     async def _find_created_stores(self, row: CleanupIntent) -> Sequence[str]:
         """The created store; found by its name if the process ended before it recorded the id."""
@@ -136,10 +133,13 @@ class _ProvisioningRequest:
         self._has_intent = False
 
     async def run(self) -> Provisioned:
+        """Create what the plan needs. Raises NotFound for an unknown file."""
         seconds = self._provisioner.limits.supply_seconds
+        file_ids = dict.fromkeys((*self._plan.search_file_ids, *self._plan.required_file_ids))
         try:
             async with asyncio.timeout(seconds):
-                return await self._provision_store(await self._resolve_files())
+                upstream_ids = await asyncio.gather(*(self._resolve_file(file_id) for file_id in file_ids))
+                return await self._provision_store(dict(zip(file_ids, upstream_ids, strict=True)))
         except UpstreamError as error:
             raise map_provisioning_error(error) from error
         except TimeoutError as exc:
@@ -155,23 +155,15 @@ class _ProvisioningRequest:
             except BridgeError as error:  # the sweep will try again
                 _log.warning("could not carry out a cleanup intent", intent_id=self._intent["id"], error=error.message)
 
-    async def _resolve_files(self) -> dict[str, str]:
-        """The files by id, each with its id at the upstream. Raises NotFound for an unknown one."""
-        file_ids = dict.fromkeys((*self._plan.search_file_ids, *self._plan.required_file_ids))
-        resolved = await asyncio.gather(*(self._resolve_file(file_id) for file_id in file_ids))
-        return dict(zip(file_ids, resolved, strict=True))
-
     async def _resolve_file(self, file_id: str) -> str:
+        """The id of the file at the upstream. A generated file is stored here; to be searched, it is uploaded."""
         try:
             await self._upstream.request("GET", build_path("files", file_id))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
-            return await self._resolve_generated_file(file_id)
-        return file_id
-
-    async def _resolve_generated_file(self, file_id: str) -> str:
-        """A generated file is stored here; to be searched, it is uploaded."""
+        else:
+            return file_id
 
         def read_file(session: Session) -> tuple[FileObject | None, str | None]:
             return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
@@ -194,7 +186,7 @@ class _ProvisioningRequest:
             return await self._create_store(new, file_ids)
         if store is None:
             return Provisioned()
-        missing = {each: named for each, named in file_ids.items() if not await self._store_has_file(store, each)}
+        missing = {each: named for each, named in file_ids.items() if not await self._exists(store, "files", each)}
         if not missing:
             return Provisioned(store)
         await self._record_intent(store=store, added=list(missing))
@@ -202,7 +194,7 @@ class _ProvisioningRequest:
             await self._add_files(store, missing, {})
         except UpstreamError as error:
             replacement = self._plan.replacement_store
-            if error.status != _NOT_FOUND or replacement is None or await self._store_exists(store):
+            if error.status != _NOT_FOUND or replacement is None or await self._exists(store):
                 raise
             _log.warning("replacing a vector store that was deleted upstream", vector_store_id=store)
             self._intent = {**self._intent, "store": None, "added": []}
@@ -220,15 +212,9 @@ class _ProvisioningRequest:
         )
         return Provisioned(store, self._intent["id"])
 
-    async def _store_exists(self, store: str) -> bool:
-        return await self._exists(build_path("vector_stores", store))
-
-    async def _store_has_file(self, store: str, file_id: str) -> bool:
-        return await self._exists(build_path("vector_stores", store, "files", file_id))
-
-    async def _exists(self, path: str) -> bool:
+    async def _exists(self, store: str, *segments: str) -> bool:
         try:
-            await self._upstream.request("GET", path)
+            await self._upstream.request("GET", build_path("vector_stores", store, *segments))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise

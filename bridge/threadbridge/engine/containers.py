@@ -10,6 +10,7 @@ from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, WarningSink, build_path
 from threadbridge.service import generated_files, tool_resources
+from threadbridge.service.generated_files import FileObject
 from threadbridge.service.tool_resources import ThreadContainer
 
 _log = get_logger("threadbridge.files")
@@ -109,13 +110,16 @@ class ContainerProvisioner:
 
     async def _add_file(self, container_id: str, file_id: str) -> None:
         path = build_path("containers", container_id, "files")
-        generated = await self.store.read(lambda session: _find_generated_file(session, file_id), tenant=self.tenant)
-        if generated is None:
+
+        def find_file(session: Session) -> tuple[FileObject | None, str | None]:
+            return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
+
+        file, blob = await self.store.read(find_file, tenant=self.tenant)
+        if file is None or blob is None:
             await self.upstream.request("POST", path, {"file_id": file_id})
             return
-        filename, blob = generated
         content: AsyncIterator[bytes] = self.blobs.read(blob)
-        await self.upstream.upload(path, filename=filename, content=content, fields={})
+        await self.upstream.upload(path, filename=file["filename"], content=content, fields={})
 
     async def _save_container(self, thread_id: str, container: ThreadContainer) -> None:
         now = int(self.clock.now())
@@ -123,8 +127,3 @@ class ContainerProvisioner:
             lambda session: tool_resources.save_thread_container(session, thread_id, container, now=now),
             tenant=self.tenant,
         )
-
-
-def _find_generated_file(session: Session, file_id: str) -> tuple[str, str] | None:
-    file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
-    return None if file is None or blob is None else (file["filename"], blob)

@@ -6,7 +6,8 @@ import asyncio
 import mimetypes
 import secrets
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, unquote, urlencode
 
@@ -32,7 +33,6 @@ from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.generated_files import (
     FileObject,
     PersistedFile,
-    UpstreamFilesQuery,
     merge_file_pages,
     parse_file_query,
     plan_upstream_query,
@@ -43,7 +43,15 @@ from threadbridge.sse import escape_line_separators
 from threadbridge.translation.input_items import collect_image_file_ids, inline_images
 from threadbridge.translation.produced_files import ProducedFile, get_base_name, is_image
 
+T = TypeVar("T")
+
 _log = get_logger("threadbridge.files")
+
+#: Largest image in bytes that is sent within a request; the upstream rejects the id of a larger one.
+_MAX_IMAGE_BYTES = 20 * 1024 * 1024
+#: Statuses of an upstream without `/files`.
+_UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
+_NOT_FOUND = 404
 
 
 class FileCopier:
@@ -60,7 +68,7 @@ class FileCopier:
     def start_copies(self, files: Sequence[ProducedFile]) -> None:
         """Copy the files that are not being copied yet; `files` are all that are known by now."""
         for file in files[len(self._tasks) :]:
-            self._tasks[asyncio.ensure_future(self._copy_or_skip(file))] = file
+            self._tasks[asyncio.ensure_future(self._copy(file))] = file
 
     async def wait(self) -> None:
         """Every copy is there, or its time is up. One that fails is left out, with a warning in the log."""
@@ -78,22 +86,18 @@ class FileCopier:
                 _log.warning("the copy of a generated file took too long and was abandoned", file_id=file.file_id)
         return copied
 
-    async def _copy_or_skip(self, file: ProducedFile) -> Blob | None:
+    async def _copy(self, file: ProducedFile) -> Blob | None:
         try:
             async with self._semaphore:
-                return await self._copy_file(file)
+                if file.container_file is None:
+                    return await self._store(_iterate_once(file.content or b""))
+                container_id, file_id = file.container_file
+                path = build_path("containers", container_id, "files", file_id, "content")
+                async with self._upstream.download(path) as content:
+                    return await self._store(content)
         except BridgeError as error:
             _log.warning("could not copy a generated file", file_id=file.file_id, error=error.message)
             return None
-
-    async def _copy_file(self, file: ProducedFile) -> Blob:
-        if file.container_file is None:
-            return await self._store(_iterate_once(file.content or b""))
-        container_id, file_id = file.container_file
-        async with self._upstream.download(
-            build_path("containers", container_id, "files", file_id, "content")
-        ) as content:
-            return await self._store(content)
 
     async def _store(self, content: AsyncIterator[bytes]) -> Blob:
         return await self._blobs.put(content, max_bytes=self._limits.copied_file_bytes, name_for=self._name_blob)
@@ -101,10 +105,6 @@ class FileCopier:
 
 async def _iterate_once(content: bytes) -> AsyncIterator[bytes]:
     yield content
-
-
-#: Largest image in bytes that is sent within a request; the upstream rejects the id of a larger one.
-_MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
 
 class ImageInliner:
@@ -125,33 +125,22 @@ class ImageInliner:
         file_ids = collect_image_file_ids(items)
         if not file_ids:
             return body
-        blobs = await self._ctx.store.read(
-            lambda session: _find_images(session, file_ids - self._data_urls.keys()), tenant=self._ctx.tenant
-        )
-        for file_id, (filename, blob) in blobs.items():
+
+        def find_images(session: Session) -> Mapping[str, tuple[str, str]]:
+            """The names and blobs of the generated images among these files."""
+            images: dict[str, tuple[str, str]] = {}
+            for file_id in file_ids - self._data_urls.keys():
+                file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
+                if file and blob and is_image(file["filename"]) and file["bytes"] <= _MAX_IMAGE_BYTES:
+                    images[file_id] = (file["filename"], blob)
+            return images
+
+        images = await self._ctx.store.read(find_images, tenant=self._ctx.tenant)
+        for file_id, (filename, blob) in images.items():
             content = b"".join([piece async for piece in self._ctx.blobs.read(blob)])
             media_type = mimetypes.guess_type(filename)[0] or "image/png"
             self._data_urls[file_id] = f"data:{media_type};base64,{b64encode(content).decode()}"
         return {**body, "input": inline_images(items, self._data_urls)} if self._data_urls else body
-
-
-def _find_images(session: Session, file_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
-    """The names and blobs of the generated images among these files."""
-    images: dict[str, tuple[str, str]] = {}
-    for file_id in file_ids:
-        file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
-        if file is not None and blob is not None and is_image(file["filename"]) and file["bytes"] <= _MAX_IMAGE_BYTES:
-            images[file_id] = (file["filename"], blob)
-    return images
-
-
-T = TypeVar("T")
-
-#: Statuses of an upstream without `/files`.
-_UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
-
-
-_NOT_FOUND = 404
 
 
 class GeneratedFilesApi:
@@ -171,7 +160,11 @@ class GeneratedFilesApi:
             case ("GET", ["files", file_id, "content"]):
                 return await self._get_content(file_id)
             case ("DELETE", ["files", file_id]):
-                return await self._delete_file(file_id)
+                if await self._read(lambda session: generated_files.retrieve(session, file_id)) is None:
+                    return await self._delete_referenced("files", unquote(file_id))
+                deletion = await self._ctx.write(partial(generated_files.delete, file_id=file_id))
+                await self._detach(file_id)
+                return None if deletion is None else _json_response(deletion)
             case ("DELETE", ["vector_stores", store_id]):
                 return await self._delete_referenced("vector_stores", unquote(store_id))
             case _:
@@ -185,20 +178,16 @@ class GeneratedFilesApi:
         missing = plan_upstream_query(query, own)
         if missing is None or not self._ctx.rules.profile.files:
             return _json_response(merge_file_pages(query, own, Page([], has_more=False)))
-        upstream_page = await self._list_upstream_files(request, missing)
-        return _json_response(merge_file_pages(query, own, upstream_page))
-
-    async def _list_upstream_files(self, request: PassthroughRequest, missing: UpstreamFilesQuery) -> Page[FileObject]:
-        """The files of the upstream; none if it has no `/files` (S12)."""
         params = {**dict(request.query), "limit": str(missing.limit), "after": missing.after}
-        query = urlencode({name: value for name, value in params.items() if value is not None})
+        encoded = urlencode({name: value for name, value in params.items() if value is not None})
         try:
-            answer = await self._ctx.upstream.request("GET", f"/files?{query}")
+            answer = await self._ctx.upstream.request("GET", f"/files?{encoded}")
         except UpstreamError as error:
-            if error.status not in _UNSUPPORTED_STATUSES:
+            if error.status not in _UNSUPPORTED_STATUSES:  # the service has `/files` (S12)
                 raise
-            return Page([], has_more=False)
-        return Page(answer.get("data") or [], has_more=bool(answer.get("has_more")))
+            answer = {}
+        upstream_page = Page(answer.get("data") or [], has_more=bool(answer.get("has_more")))
+        return _json_response(merge_file_pages(query, own, upstream_page))
 
     async def _get_content(self, file_id: str) -> WireResponse | None:
         def read_file(session: Session) -> tuple[FileObject | None, str | None]:
@@ -216,13 +205,6 @@ class GeneratedFilesApi:
             "x-request-id": f"req_{secrets.token_hex(16)}",
         }
         return WireResponse(200, headers, self._ctx.blobs.read(blob))
-
-    async def _delete_file(self, file_id: str) -> WireResponse | None:
-        if await self._read(lambda session: generated_files.retrieve(session, file_id)) is None:
-            return await self._delete_referenced("files", unquote(file_id))
-        deletion = await self._ctx.write(lambda session, context: generated_files.delete(session, context, file_id))
-        await self._detach(file_id)
-        return None if deletion is None else _json_response(deletion)
 
     async def _delete_referenced(self, collection: str, resource_id: str) -> WireResponse | None:
         """Delete a file or vector store upstream and, once it is gone, from the tool resources that name it.

@@ -110,20 +110,19 @@ async def wait_for_indexing(upstream: Upstream, clock: Clock, store_ids: Iterabl
     deadline = clock.now() + seconds
     for store_id in store_ids:
         pause = _FIRST_PAUSE
-        while await _is_indexing(upstream, store_id) and clock.now() < deadline:
+        while True:
+            try:
+                store = await upstream.request("GET", build_path("vector_stores", store_id))
+            except UpstreamError:
+                break  # the response will say what is wrong with it
+            if store.get("status") == "expired":
+                raise UpstreamError(
+                    f"The vector store {store_id} of this thread has expired. Attach another vector store to the "
+                    "thread.",
+                    status=400,
+                )
+            counts: JsonObject = store.get("file_counts") or {}
+            if not counts.get("in_progress") or clock.now() >= deadline:
+                break
             await clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-async def _is_indexing(upstream: Upstream, store_id: str) -> bool:
-    try:
-        store = await upstream.request("GET", build_path("vector_stores", store_id))
-    except UpstreamError:
-        return False  # the response will say what is wrong with it
-    if store.get("status") == "expired":
-        raise UpstreamError(
-            f"The vector store {store_id} of this thread has expired. Attach another vector store to the thread.",
-            status=400,
-        )
-    counts: JsonObject = store.get("file_counts") or {}
-    return bool(counts.get("in_progress"))

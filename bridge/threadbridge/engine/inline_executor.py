@@ -42,7 +42,8 @@ class LocalTurns:
         turn waits for a slot. Events go to `run_stream`. A run that is performed already, or one that nobody streams
         while the process ends, is left alone.
         """
-        if start is None and run_stream is None and (self._closing or self._is_performing(run)):
+        _, task = self._runners.get(run, (None, None))
+        if start is None and run_stream is None and (self._closing or (task is not None and not task.done())):
             return
         runner = TurnRunner(self._ctx.for_tenant(run.tenant), run.run_id, start=start, run_stream=run_stream)
         task = asyncio.ensure_future(runner.run_turn())
@@ -67,9 +68,6 @@ class LocalTurns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _is_performing(self, run: RunReference) -> bool:
-        return run in self._runners and not self._runners[run][1].done()
 
     def _remove(self, run: RunReference, runner: TurnRunner, task: asyncio.Task[None]) -> None:
         runner.finalize(task)

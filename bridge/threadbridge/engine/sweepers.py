@@ -16,6 +16,7 @@ from threadbridge.service.cleanup_intents import CleanupIntent
 
 _log = get_logger("threadbridge.run")
 
+#: Intents, runs or tenants that one read lists.
 _PAGE_SIZE = 100
 _NOT_FOUND = 404
 
@@ -37,29 +38,24 @@ class CleanupSweeper:
         if now - self._last_tidy_at > abandoned_seconds:
             self._last_tidy_at = now
             await self._ctx.blobs.delete_abandoned_uploads(idle_seconds=abandoned_seconds)
-        async for intent in self._iterate_intents():
-            if cleanup_intents.is_cleanup_due(intent, limits, now):
-                await self._try_clean_up(intent)
-
-    async def _iterate_intents(self) -> AsyncIterator[CleanupIntent]:
         after: str | None = None
 
         def read_page(session: Session) -> Page[JsonMapping]:
             return session.get_page(ObjectKind.CLEANUP_INTENT, limit=_PAGE_SIZE, order="asc", after=after)
 
-        while True:
+        has_more = True
+        while has_more:
             page = await self._ctx.store.read(read_page, tenant=self._ctx.tenant)
-            for intent in page.data:
-                yield cast("CleanupIntent", intent)
-            if len(page.data) < _PAGE_SIZE:
-                return
-            after = page.data[-1]["id"]
-
-    async def _try_clean_up(self, intent: CleanupIntent) -> None:
-        try:
-            await self._clean_up(intent)
-        except BridgeError as error:  # the other intents do not depend on it
-            _log.warning("could not carry out a cleanup intent", intent_id=intent["id"], error=error.message)
+            for row in page.data:
+                intent = cast("CleanupIntent", row)
+                after = intent["id"]
+                if not cleanup_intents.is_cleanup_due(intent, limits, now):
+                    continue
+                try:
+                    await self._clean_up(intent)
+                except BridgeError as error:  # the other intents do not depend on it
+                    _log.warning("could not carry out a cleanup intent", intent_id=after, error=error.message)
+            has_more = len(page.data) == _PAGE_SIZE
 
     async def _clean_up(self, intent: CleanupIntent) -> None:
         intent_id = intent["id"]
@@ -99,12 +95,6 @@ class CleanupSweeper:
         )
 
 
-#: Runs without a lease that one read lists.
-_RUNS_PER_READ = 100
-#: Tenants that one read lists.
-_TENANTS_PER_READ = 100
-
-
 class RunSweeper:
     """Sweeps all tenants of the store immediately, and then repeatedly after the length of a lease."""
 
@@ -135,7 +125,11 @@ class RunSweeper:
             async for tenant in self._iterate_tenants():
                 ctx = self._ctx.for_tenant(tenant)
                 await self._submit_abandoned_runs(ctx)
-                await self._clean_up(ctx)
+                sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))
+                try:
+                    await sweeper.sweep()
+                except BridgeError as error:
+                    _log.error("could not list cleanup intents", error=error.message)
             await self._ctx.clock.sleep(self._ctx.limits.lease_seconds)
 
     async def _iterate_tenants(self) -> AsyncIterator[str]:
@@ -144,14 +138,14 @@ class RunSweeper:
         after: str | None = None
         while True:
             try:
-                tenants = await self._ctx.list_tenants_to_sweep(after=after, limit=_TENANTS_PER_READ)
+                tenants = await self._ctx.list_tenants_to_sweep(after=after, limit=_PAGE_SIZE)
             except BridgeError as error:  # the store may answer at the next sweep
                 _log.error("could not list the tenants to sweep", error=error.message)
                 return
             for tenant in tenants:
                 if tenant != self._ctx.tenant:
                     yield tenant
-            if len(tenants) < _TENANTS_PER_READ:
+            if len(tenants) < _PAGE_SIZE:
                 return
             after = tenants[-1]
 
@@ -159,20 +153,13 @@ class RunSweeper:
         after: str | None = None
         while True:
             try:
-                run_ids = await ctx.list_unfinished_runs(after=after, limit=_RUNS_PER_READ)
+                run_ids = await ctx.list_unfinished_runs(after=after, limit=_PAGE_SIZE)
             except BridgeError as error:  # the store may answer at the next sweep
                 _log.error("could not list runs without a lease", error=error.message)
                 return
             for run_id in run_ids:
                 _log.info("recovering a run without a lease", run_id=run_id)
                 self._executor.submit(RunReference(ctx.tenant, run_id))
-            if len(run_ids) < _RUNS_PER_READ:
+            if len(run_ids) < _PAGE_SIZE:
                 return
             after = run_ids[-1]
-
-    async def _clean_up(self, ctx: EngineContext) -> None:
-        sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))
-        try:
-            await sweeper.sweep()
-        except BridgeError as error:
-            _log.error("could not list cleanup intents", error=error.message)

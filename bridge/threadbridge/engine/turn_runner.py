@@ -60,7 +60,10 @@ class TurnRunner:
         """Perform the turn from lease to last event. If cancelled, release the lease."""
         try:
             if self._run_id in self._ctx.unwritten_runs:
-                await self._fail_unwritten_run()
+                # The result of its last turn could not be written. The model is not asked again.
+                await self._ctx.write(partial(turns.fail_unwritten_run, run_id=self._run_id))
+                self._ctx.unwritten_runs.discard(self._run_id)
+                await self._publish_final_state()
                 return
             if not self._has_slot:
                 self._has_slot = await self._run_until_stopped(self._wait_for_slot) is True
@@ -181,12 +184,6 @@ class TurnRunner:
             if heartbeat is not None:
                 heartbeat.cancel()
 
-    async def _fail_unwritten_run(self) -> None:
-        """End a run whose last turn could not be written, instead of asking the model again."""
-        await self._ctx.write(partial(turns.fail_unwritten_run, run_id=self._run_id))
-        self._ctx.unwritten_runs.discard(self._run_id)
-        await self._publish_final_state()
-
     async def _run_exchange(self, exchange: ModelExchange, translator: TurnTranslator) -> Sequence[Event]:
         """Exchange events with the model until the turn ends; return those to publish after the commit."""
         try:
@@ -220,8 +217,15 @@ class TurnRunner:
         """Renew the lease, and notice the deadline or a cancellation by another process."""
         clock = self._ctx.clock
         while clock.now() < deadline:
-            if not await self._renew_lease():
-                return
+            try:
+                current = await self._ctx.write(partial(turns.renew_lease, run_id=self._run_id))
+            except BridgeError as error:  # a busy or full disk: the lease outlasts two failed heartbeats
+                _log.warning("could not renew the lease", run_id=self._run_id, error=error.message)
+            else:
+                if current is None or current["status"] == RunStatus.CANCELLING:
+                    self.cancel()
+                if self._ending is not None:
+                    return
             await clock.sleep(self._compute_heartbeat_delay(deadline))
         self._stop(TurnInterruption("expired"))
 
@@ -229,16 +233,6 @@ class TurnRunner:
         """Seconds until the next heartbeat or the deadline."""
         remaining = deadline - self._ctx.clock.now()
         return max(0.0, min(remaining, self._ctx.limits.lease_seconds / _HEARTBEATS_PER_LEASE))
-
-    async def _renew_lease(self) -> bool:
-        try:
-            current = await self._ctx.write(partial(turns.renew_lease, run_id=self._run_id))
-        except BridgeError as error:  # a busy or full disk: the lease outlasts two failed heartbeats
-            _log.warning("could not renew the lease", run_id=self._run_id, error=error.message)
-            return True
-        if current is None or current["status"] == RunStatus.CANCELLING:
-            self.cancel()
-        return self._ending is None
 
     async def _publish_final_state(self) -> None:
         """Publish the state of a run that was cancelled, deleted or leased elsewhere before this turn could start."""

@@ -12,7 +12,7 @@ from threadbridge.logs import get_logger
 from threadbridge.ports import build_path
 from threadbridge.service import turns, upstream_state
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.continuation import ContinuationPoint, NoContinuationReason
+from threadbridge.translation.continuation import NoContinuationReason
 from threadbridge.translation.error_classifier import ErrorKind
 
 _log = get_logger("threadbridge.run")
@@ -65,7 +65,16 @@ class UpstreamState:
             await self._fall_back("locked", error)
             return True
         await self._ctx.clock.sleep(delay)
-        if continuation.point is not None and await self._conversation_has_changed(continuation.point):
+        point = continuation.point
+        if point is None:
+            return True
+        try:
+            path = build_path("conversations", point.upstream_id, "items", limit=1, order="desc")
+            newest: list[JsonObject] = (await self._ctx.upstream.request("GET", path)).get("data") or []
+        except UpstreamError:
+            return True  # the next attempt shows what is wrong with it
+        if newest and point.last_item_id not in (None, newest[0].get("id")):
+            # Another writer has added items to the conversation that the thread does not contain.
             await self._fall_back("changed_elsewhere", error)
         return True
 
@@ -102,18 +111,9 @@ class UpstreamState:
         )
         return fits
 
-    async def _conversation_has_changed(self, anchor: ContinuationPoint) -> bool:
-        """Whether another writer has added items to the conversation that the thread does not contain."""
-        try:
-            path = build_path("conversations", anchor.upstream_id, "items", limit=1, order="desc")
-            newest: list[JsonObject] = (await self._ctx.upstream.request("GET", path)).get("data") or []
-        except UpstreamError:
-            return False  # the next attempt shows what is wrong with it
-        return bool(newest) and anchor.last_item_id not in (None, newest[0].get("id"))
-
     async def _fall_back(self, reason: NoContinuationReason, error: UpstreamError) -> None:
         _log.warning(
-            "the service does not go on from what it kept, so everything is sent",
+            "the service cannot continue from its state, so everything is sent",
             run_id=self.start.run["id"],
             thread_id=self.start.run["thread_id"],
             reason=reason,

@@ -113,19 +113,17 @@ def build_end_events(session: Session, run: RunObject, waiting: RunObject) -> Se
 
 
 def _build_step_events(session: Session, run: RunObject, step: RunStepObject, *, last: bool) -> Sequence[Event]:
-    """The events of a step that has ended, after those of its message if that still exists."""
+    """The events of a step that has ended, after those of its message if that still exists.
+
+    A whole message has the events that SDK event handlers expect (A98): one delta with all of its content.
+    """
     step_ended = strip_event_search_content(build_step_event(step, step["expires_at"]))
     details = step["step_details"]
     if details["type"] != "message_creation":
         return [step_ended]
     message = session.get(ObjectKind.MESSAGE, details["message_creation"]["message_id"])
-    return [step_ended] if message is None else [*_build_message_events(run, step, message, last=last), step_ended]
-
-
-def _build_message_events(
-    run: RunObject, step: RunStepObject, message: MessageObject, *, last: bool
-) -> Sequence[Event]:
-    """The events of a whole message that SDK event handlers expect (A98): one delta with all of its content."""
+    if message is None:
+        return [step_ended]
     without_content: MessageObject = {**message, "content": []}
     empty = build_streamed_message(without_content, "in_progress")
     reason = _INCOMPLETE_REASONS.get(step["status"])
@@ -142,6 +140,7 @@ def _build_message_events(
         Event("thread.message.created", empty),
         Event("thread.message.delta", delta),
         Event(f"thread.message.{status}", build_streamed_message(message, status, at=at, reason=reason)),
+        step_ended,
     ]
 
 

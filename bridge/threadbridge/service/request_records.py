@@ -4,7 +4,7 @@ Clients repeat a POST whose answer was lost. With an idempotency key, requests w
 The openai SDKs send no key, only the number of the attempt, so an attempt after the first repeats an earlier one of the
 same body to the same path. Such bodies are often equal on purpose (`{}`, the same assistant, "continue"), and the
 first attempt may never have arrived. A record is therefore used only if nothing shows that its answer arrived: a client
-sends its messages one after another or at once, then starts a run, and goes on after the answer to that. Requests
+sends its messages one after another or at once, then starts a run, and continues after the answer to that. Requests
 without a thread are not recorded without a key: two users would share a thread, which is worse than an unused one.
 """
 
@@ -89,7 +89,11 @@ def find_record(session: Session, context: ServiceContext, request: ReceivedRequ
     records = _list_fresh_records(session, context, request.thread_id)
     for index in reversed(range(len(records))):
         record = records[index]
-        if record.digest == identity.digest and _is_repeat_of(record, request):
+        # A later attempt, or an earlier one that was received before a later one was performed.
+        is_repeat = record.attempt < identity.attempt or (
+            record.attempt > identity.attempt and request.received_at < record.at
+        )
+        if record.digest == identity.digest and is_repeat:
             if _is_known_to_client(session, record):
                 return None
             records[index] = record._replace(attempt=max(record.attempt, identity.attempt))
@@ -108,38 +112,28 @@ def perform_once(
         return perform
 
     def perform_and_record(session: Session, /, *, context: ServiceContext) -> T | RecordedRequest:
-        return _perform_and_record(session, context, request, perform, identify)
+        record = find_record(session, context, request)
+        if record is not None:
+            return record
+        result = perform(session, context=context)
+        answered = identify(result)
+        record = RecordedRequest(
+            request.identity.digest,
+            request.kind,
+            answered.object_id,
+            at=context.now,
+            attempt=request.identity.attempt,
+            step_id=answered.step_id,
+        )
+        if request.identity.key is not None:
+            outdated = context.now - context.rules.limits.idempotency_seconds
+            session.remove_keyed_requests(answered_before=outdated, limit=_MAX_REMOVED_RECORDS)
+            session.put_keyed_request(request.identity.key, record._replace(thread_id=answered.thread_id))
+        elif request.thread_id is not None:
+            _add_thread_record(session, context, request.thread_id, record)
+        return result
 
     return perform_and_record
-
-
-def _perform_and_record(
-    session: Session,
-    context: ServiceContext,
-    request: ReceivedRequest,
-    perform: Perform[T],
-    identify: Callable[[T], AnsweredObject],
-) -> T | RecordedRequest:
-    record = find_record(session, context, request)
-    if record is not None:
-        return record
-    result = perform(session, context=context)
-    answered = identify(result)
-    record = RecordedRequest(
-        request.identity.digest,
-        request.kind,
-        answered.object_id,
-        at=context.now,
-        attempt=request.identity.attempt,
-        step_id=answered.step_id,
-    )
-    if request.identity.key is not None:
-        outdated = context.now - context.rules.limits.idempotency_seconds
-        session.remove_keyed_requests(answered_before=outdated, limit=_MAX_REMOVED_RECORDS)
-        session.put_keyed_request(request.identity.key, record._replace(thread_id=answered.thread_id))
-    elif request.thread_id is not None:
-        _add_thread_record(session, context, request.thread_id, record)
-    return result
 
 
 def _find_keyed_record(
@@ -158,14 +152,8 @@ def _find_keyed_record(
     return record
 
 
-def _is_repeat_of(record: RecordedRequest, request: ReceivedRequest) -> bool:
-    """Whether the request is a later attempt, or an earlier one that was received before a later one was performed."""
-    attempt = request.identity.attempt
-    return record.attempt < attempt or (record.attempt > attempt and request.received_at < record.at)
-
-
 def _is_known_to_client(session: Session, record: RecordedRequest) -> bool:
-    """Whether somebody deleted the object or cancelled the run, which requires the id in the answer."""
+    """Whether a client deleted the object or cancelled the run, which requires the id in the answer."""
     if record.kind is not ObjectKind.RUN:
         return session.get(record.kind, record.object_id) is None
     run = session.get(ObjectKind.RUN, record.object_id)

@@ -7,8 +7,6 @@ from collections.abc import Set as AbstractSet
 from typing import cast
 
 from threadbridge.api_types import (
-    FunctionCallItem,
-    FunctionCallOutputItem,
     InputContentPart,
     InputItem,
     InputMessageItem,
@@ -115,8 +113,12 @@ def _build_input_item(
     if item is None:
         return _convert_message(entry.message) if entry.message is not None else None
     if item["type"] == "function_call" or item["type"] == "function_call_output":
-        is_answered = (entry.run_id, item["call_id"]) in answered_calls
-        return _build_replayed_call_item(item) if is_answered else None
+        if (entry.run_id, item["call_id"]) not in answered_calls:
+            return None
+        call = _strip_output_only_fields(item)
+        if item["type"] == "function_call" and not item["arguments"].strip():
+            call["arguments"] = EMPTY_ARGUMENTS  # strict services reject the empty text of imported calls
+        return cast("InputItem", call)
     if item["type"] == "message":
         return item if item["role"] != "assistant" else _build_replayed_message(item)
     if item["type"] == "compaction":
@@ -141,14 +143,6 @@ def _strip_output_only_fields(item: JsonMapping) -> JsonObject:
     return {name: value for name, value in item.items() if name not in _OUTPUT_ONLY_FIELDS and value is not None}
 
 
-def _build_replayed_call_item(item: FunctionCallItem | FunctionCallOutputItem) -> InputItem:
-    """A call or its output. Arguments stored or imported as an empty text are rejected by strict services."""
-    stripped = _strip_output_only_fields(item)
-    if item["type"] == "function_call" and not item["arguments"].strip():
-        stripped["arguments"] = EMPTY_ARGUMENTS
-    return cast("InputItem", stripped)
-
-
 def _build_replayed_message(item: OutputMessageItem) -> InputItem:
     """An assistant's message word for word, including `phase` (§6); annotations and logprobs are not sent back."""
     content: list[OutputContentPart] = []
@@ -165,10 +159,19 @@ def _build_replayed_message(item: OutputMessageItem) -> InputItem:
 
 
 def _convert_message(message: MessageObject) -> InputItem:
-    return _convert_assistant_message(message) if message["role"] == "assistant" else _convert_user_message(message)
-
-
-def _convert_user_message(message: MessageObject) -> InputMessageItem:
+    """A message as input. An assistant's can only contain text: an image is replaced by its name (§6, G11)."""
+    if message["role"] == "assistant":
+        output: list[OutputContentPart] = []
+        for part in message["content"]:
+            if part["type"] == "text":
+                output.append({"type": "output_text", "text": strip_markers(part["text"]["value"])})
+            elif part["type"] == "refusal":
+                output.append({"type": "refusal", "refusal": part["refusal"]})
+            elif part["type"] == "image_url":
+                output.append({"type": "output_text", "text": f"[image {part['image_url']['url']}]"})
+            elif part["type"] == "image_file":
+                output.append({"type": "output_text", "text": f"[image {part['image_file']['file_id']}]"})
+        return {"type": "message", "role": "assistant", "content": output or [{"type": "output_text", "text": ""}]}
     content: list[InputContentPart] = []
     for part in message["content"]:
         if part["type"] == "text":
@@ -182,21 +185,6 @@ def _convert_user_message(message: MessageObject) -> InputMessageItem:
             file = part["image_file"]
             content.append({"type": "input_image", "file_id": file["file_id"], "detail": file.get("detail") or "auto"})
     return {"type": "message", "role": "user", "content": content or [{"type": "input_text", "text": ""}]}
-
-
-def _convert_assistant_message(message: MessageObject) -> OutputMessageItem:
-    """An assistant's message, which can only contain text: an image is replaced by its name (§6, G11)."""
-    content: list[OutputContentPart] = []
-    for part in message["content"]:
-        if part["type"] == "text":
-            content.append({"type": "output_text", "text": strip_markers(part["text"]["value"])})
-        elif part["type"] == "refusal":
-            content.append({"type": "refusal", "refusal": part["refusal"]})
-        elif part["type"] == "image_url":
-            content.append({"type": "output_text", "text": f"[image {part['image_url']['url']}]"})
-        elif part["type"] == "image_file":
-            content.append({"type": "output_text", "text": f"[image {part['image_file']['file_id']}]"})
-    return {"type": "message", "role": "assistant", "content": content or [{"type": "output_text", "text": ""}]}
 
 
 # -- JSON mode: a service requires the word in a message of the input ----------------------------------------------

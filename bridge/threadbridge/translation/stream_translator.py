@@ -241,7 +241,18 @@ class TurnTranslator:
         status = response.get("status")
         match status if status in _FINAL_EVENT_TYPES else event_status:
             case "completed":
-                return [*events, *self._end_completed(response)]
+                usage = add_usage(self._discarded_usage, parse_usage(response))
+                calls = self._builder.function_calls
+                if calls is None:
+                    events += self._builder.close(usage=usage)
+                    total = add_usage(self._prior_usage, usage)
+                    run = transition_run(self._run, RunStatus.COMPLETED, int(self._now()), usage=total)
+                else:
+                    # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
+                    events += [*self._builder.close(usage=zero_usage()), *calls.leave_open()]
+                    action = calls.build_required_action()
+                    run = transition_run(self._run, RunStatus.REQUIRES_ACTION, int(self._now()), required_action=action)
+                return [*events, self._set_outcome(run, usage, incomplete=False)]
             case "incomplete":
                 return [*events, *self._close_early(get_incomplete_closure(response), response)]
             case "cancelled":
@@ -249,20 +260,6 @@ class TurnTranslator:
                 return [*events, *self._fail(response, response.get("error") or {"message": _CANCELLED_UPSTREAM})]
             case _:
                 return [*events, *self._fail(response, response.get("error"))]
-
-    def _end_completed(self, response: ResponseObject) -> list[Event]:
-        usage = add_usage(self._discarded_usage, parse_usage(response))
-        calls = self._builder.function_calls
-        if calls is None:
-            events = self._builder.close(usage=usage)
-            total = add_usage(self._prior_usage, usage)
-            run = transition_run(self._run, RunStatus.COMPLETED, int(self._now()), usage=total)
-        else:
-            # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
-            events = [*self._builder.close(usage=zero_usage()), *calls.leave_open()]
-            action = calls.build_required_action()
-            run = transition_run(self._run, RunStatus.REQUIRES_ACTION, int(self._now()), required_action=action)
-        return [*events, self._set_outcome(run, usage, incomplete=False)]
 
     def _fail(self, response: ResponseObject, error: object) -> list[Event]:
         last_error = convert_error(error, request_id=self.request_id)
