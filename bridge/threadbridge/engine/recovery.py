@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from threadbridge.api_types import JsonMapping
@@ -137,7 +138,8 @@ class Remedies(Protocol):
         ...
 
 
-class RecoveryRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RecoveryRow:
     """One meaning of an error and its remedy. `in_stream`: also for an event that ends a response."""
 
     kind: ErrorKind
