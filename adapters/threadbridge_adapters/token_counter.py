@@ -46,9 +46,11 @@ class LazyTokenCounter:
         return self._counter is not None
 
     def __call__(self, text: str) -> int:
-        with self._loading:
-            self._counter = self._counter or _load_tokenizer()
-        return self._counter(text)
+        counter = self._counter
+        if counter is None:
+            with self._loading:
+                counter = self._counter = self._counter or _load_tokenizer()
+        return counter(text)
 
 
 def _load_tokenizer() -> TokenCounter:

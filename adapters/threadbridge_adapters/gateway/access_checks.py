@@ -162,8 +162,7 @@ class HostMiddleware:
             await self._app(scope, receive, send)
             return
         headers: list[bytes] = [value for name, value in scope["headers"] if name == b"host"]
-        host = parse_host(headers[0]) if len(headers) == 1 else None
-        if not headers or (host is not None and (host in self._hosts or is_loopback(host))):
+        if not headers or (len(headers) == 1 and self._is_allowed(headers[0])):
             await self._app(scope, receive, send)
             return
         sent_hosts = shorten(b", ".join(headers).decode("latin-1"))
@@ -173,14 +172,26 @@ class HostMiddleware:
         )
         await send_error(error, scope, receive, send)
 
+    def _is_allowed(self, header: bytes) -> bool:
+        if is_loopback_host(header):
+            return True
+        host = parse_host(header)
+        return host is not None and host in self._hosts
 
-@lru_cache(64)
+
 def parse_host(header: bytes) -> str | None:
     """The name or address in a `Host` header, without port and brackets; None if it is not a host."""
     match = _HOST.fullmatch(header.decode("latin-1").lower())
     if match is None:
         return None
     return match["ipv6"] or match["name"].removesuffix(".")
+
+
+@lru_cache(64)
+def is_loopback_host(header: bytes) -> bool:
+    """Whether a `Host` header has the name of this machine. Cached: a client sends the same one with each request."""
+    host = parse_host(header)
+    return host is not None and is_loopback(host)
 
 
 #: Response headers that a page may read.
@@ -196,6 +207,8 @@ _METHODS: Final = ("GET", "POST", "DELETE")
 ANY_ORIGIN: Final = "*"
 #: `Sec-Fetch-Site` of a page that is not of the gateway's own origin.
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
+#: Headers by which a browser says which page sent a request. Programs and the gateway's own pages send none.
+_PAGE_HEADERS: Final = frozenset({b"origin", b"sec-fetch-site"})
 
 
 def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
@@ -226,16 +239,19 @@ class OriginMiddleware:
         self._advice = "" if setting is None else f": add their origin to {setting}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        rejected_pages = (
-            self._find_rejected_pages(scope) if scope["type"] == "http" and ANY_ORIGIN not in self._origins else None
-        )
+        rejected_pages: str | None = None
+        if scope["type"] == "http" and ANY_ORIGIN not in self._origins:
+            for name, _ in scope["headers"]:
+                if name in _PAGE_HEADERS:
+                    rejected_pages = self._find_rejected_pages(scope)
+                    break
         if rejected_pages is None:
             await self._app(scope, receive, send)
             return
         await send_error(Forbidden(f"{rejected_pages} may not use this gateway{self._advice}."), scope, receive, send)
 
     def _find_rejected_pages(self, scope: Scope) -> str | None:
-        """The pages that sent the request, if not allowed. Programs and the gateway's own pages send no header."""
+        """The pages that sent the request, if they are not allowed."""
         origins = _get_headers(scope, b"origin")
         for origin in origins:
             try:

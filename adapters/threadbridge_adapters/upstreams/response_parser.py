@@ -77,9 +77,10 @@ class EventStreamParser:
         #: A delta that ended in the first half of a surrogate pair, and that half.
         self._split_delta: tuple[JsonObject, str] | None = None
 
-    def receive_data(self, chunk: bytes) -> list[ResponseEvent]:
-        """The events that this chunk completes. Raises UpstreamError for what is no event of a response."""
-        events: list[ResponseEvent] = []
+    def receive_data(self, chunk: bytes) -> Iterator[ResponseEvent]:
+        """The events that this chunk completes, parsed one by one. Raises UpstreamError for what is no event of a
+        response.
+        """
         mask_secrets = self._mask_secrets
         for name, data, _ in self._frames.receive_data(chunk):
             has_halves = False
@@ -97,10 +98,9 @@ class EventStreamParser:
                 if event is None:
                     continue
             if has_halves or self._split_delta is not None:
-                events += cast("Iterator[ResponseEvent]", self._repair_halves(event))
+                yield from cast("Iterator[ResponseEvent]", self._repair_halves(event))
             else:
-                events.append(event)
-        return events
+                yield event
 
     def _repair_halves(self, event: JsonObject) -> Iterator[JsonObject]:
         """The event without half surrogate pairs. Servers that cut text by UTF-16 units split one over two deltas."""

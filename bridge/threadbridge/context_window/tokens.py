@@ -36,6 +36,9 @@ _ITEM_ROLES: Mapping[object, EntryRole] = {
     "compaction": EntryRole.COMPACTION,
 }
 
+#: The texts of items that have no other long values.
+_ITEM_TEXTS: Mapping[object, str] = {"function_call": "arguments", "function_call_output": "output"}
+
 #: What limits a prompt: the model's context window, or the run's `max_prompt_tokens`.
 BudgetSource: TypeAlias = Literal["context", "max_prompt_tokens"]
 
@@ -56,15 +59,28 @@ def add_token_counts(entries: Iterable[Entry], count: TokenCounter) -> Sequence[
 
 
 def list_texts(entry: Entry) -> Sequence[str]:
-    """The texts that counting the entry takes time for."""
-    texts: list[str] = []
+    """The long texts of an entry: of a message its parts, of an item its arguments, its output or all of it."""
+    if entry.message is not None:
+        parts: Iterable[object] = entry.message.get("content") or ()
+        return [text for part in parts if (text := _get_text(part)) is not None]
+    item: JsonMapping = entry.item or {}
+    kind, text = item.get("type"), item.get(_ITEM_TEXTS.get(item.get("type"), ""))
+    if kind in _ITEM_TEXTS and isinstance(text, str):
+        return [text]
+    return [] if isinstance(item.get("encrypted_content"), str) else [orjson.dumps(item).decode()]
 
-    def note(text: str) -> int:
-        texts.append(text)
-        return 0
 
-    count_entry_tokens(entry, note)
-    return texts
+def _get_text(part: object) -> str | None:
+    """The text of a content part."""
+    if not is_json_object(part):
+        return None
+    kind = part.get("type")
+    value = part.get(kind) if isinstance(kind, str) else None
+    if kind == "text" and is_json_object(value):
+        value = value.get("value")
+    elif kind != "refusal":
+        return None
+    return value if isinstance(value, str) else None
 
 
 def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
@@ -89,15 +105,11 @@ def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
 
 def _count_part(part: object, count: TokenCounter) -> int:
     """The tokens of a content part; none for a part that is not sent."""
-    if not is_json_object(part):
-        return 0
-    kind = part.get("type")
-    value = part.get(kind) if isinstance(kind, str) else None
-    if kind == "text" and is_json_object(value) and isinstance(value.get("value"), str):
-        return count(value["value"])
-    if kind == "refusal" and isinstance(value, str):
-        return count(value)
-    if kind in ("image_url", "image_file"):
+    text = _get_text(part)
+    if text is not None:
+        return count(text)
+    if is_json_object(part) and (kind := part.get("type")) in ("image_url", "image_file"):
+        value = part.get(str(kind))
         detail = value.get("detail") if is_json_object(value) else None
         return _LOW_IMAGE_TOKENS if detail == "low" else _LARGE_IMAGE_TOKENS
     return 0

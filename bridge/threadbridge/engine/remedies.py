@@ -108,6 +108,8 @@ class TurnRemedies:
 
     def record_rejections(self, model: str) -> None:
         """Remember what the service rejected, now that it answers a request without it."""
+        if not (self.rejected_parameters or self._lasting_references or self.unknown_error):
+            return
         if self._simplified_parameters:
             names = ", ".join(sorted(self._simplified_parameters))
             self._warn(f"The service rejected the request until {names} were left out.")

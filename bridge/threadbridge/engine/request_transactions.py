@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from threadbridge.api_types import (
     JsonMapping,
@@ -36,6 +36,10 @@ from threadbridge.settings import Limits, UnknownCursorPolicy
 T = TypeVar("T")
 ThreadProvisioningPlanner: TypeAlias = Callable[[Session, Limits, str, JsonMapping], ProvisioningPlan]
 Queued = TypeVar("Queued", CreatedRun, Submission)
+
+
+#: For requests that need nothing upstream. It has no state, so all of them share it.
+_NOTHING_PROVISIONED: Final[AbstractAsyncContextManager[None]] = nullcontext()
 
 
 class RequestTransactions:
@@ -110,6 +114,8 @@ class RequestTransactions:
         self, context: RequestContext, plan: ProvisioningPlan | None
     ) -> AbstractAsyncContextManager[Provisioned | None]:
         """Create what the plan needs upstream before the transaction of the request; delete it if that fails."""
+        if plan is None:
+            return _NOTHING_PROVISIONED
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from threadbridge.api_types import JsonObject, is_json_list, is_json_object
+from threadbridge.api_types import is_json_list, is_json_object
 from threadbridge.context_window.tokens import add_token_counts, list_texts
 from threadbridge.ports import Entry, TokenCounter
 
@@ -16,6 +16,8 @@ T = TypeVar("T")
 MAX_INLINE_CHARACTERS = 32_000
 #: Texts are stored uncounted until they are this long together, each counted as at least this long.
 _UNCOUNTED_CHARACTERS_PER_TEXT = 500
+#: Fields of a body with objects that have a text.
+_TEXT_LISTS = ("messages", "additional_messages", "tool_outputs")
 
 
 class CountedTexts(NamedTuple, Generic[T]):
@@ -39,16 +41,14 @@ class TokenCounting:
             await asyncio.to_thread(self._count, "")
 
     async def count_body(self, body: Mapping[str, object]) -> CountedTexts[Mapping[str, int]]:
-        """The tokens of each text that a request adds to a thread; none of a text that stays uncounted.
+        """The tokens of each text that a request adds to a thread, if they have to be counted before the transaction.
 
-        The body may still be invalid.
+        Short texts are left to the transaction, or stay uncounted. The body may still be invalid.
         """
-        texts = list(_find_texts(body))
+        texts = _find_texts(body)
         is_large = _is_large(texts)
-        if self._may_leave_uncounted(texts):
+        if not is_large and (self._is_loaded() or self._may_leave_uncounted(texts)):
             return CountedTexts({}, is_large)
-        if self._is_loaded() and not is_large:
-            return CountedTexts({text: self._count(text) for text in texts}, is_large)
         return CountedTexts(await asyncio.to_thread(lambda: {text: self._count(text) for text in texts}), is_large)
 
     async def count_entries(self, entries: Sequence[Entry]) -> CountedTexts[Sequence[Entry]]:
@@ -73,24 +73,23 @@ def _is_large(texts: Sequence[str]) -> bool:
     return sum(map(len, texts)) > MAX_INLINE_CHARACTERS
 
 
-def _find_texts(body: Mapping[str, object]) -> Iterator[str]:
+def _find_texts(body: Mapping[str, object]) -> list[str]:
     """The texts of a message, of the messages in a body, or of tool outputs."""
-    yield from _find_content_texts(body)
-    for container in _list_objects([body, body.get("thread")]):
-        for name in ("messages", "additional_messages", "tool_outputs"):
-            for value in _list_objects(container.get(name)):
-                yield from _find_content_texts(value)
+    texts: list[str] = []
+    _add_content_texts(texts, body)
+    thread = body.get("thread")
+    for container in (body, thread) if is_json_object(thread) else (body,):
+        for name in _TEXT_LISTS:
+            if is_json_list(values := container.get(name)):
+                for value in values:
+                    if is_json_object(value):
+                        _add_content_texts(texts, value)
+    return texts
 
 
-def _find_content_texts(value: Mapping[str, object]) -> Iterator[str]:
+def _add_content_texts(texts: list[str], value: Mapping[str, object]) -> None:
     content = value.get("content", value.get("output"))
     if isinstance(content, str):
-        yield content
-    else:
-        for part in _list_objects(content):
-            if isinstance(text := part.get("text"), str):
-                yield text
-
-
-def _list_objects(values: object) -> Sequence[JsonObject]:
-    return [value for value in values if is_json_object(value)] if is_json_list(values) else ()
+        texts.append(content)
+    elif is_json_list(content):
+        texts += [text for part in content if is_json_object(part) and isinstance(text := part.get("text"), str)]

@@ -75,8 +75,11 @@ def require_compaction(truncation: TruncationSettings, profile: UpstreamCapabili
 
 def list_missing_tools(tool_types: Iterable[str], profile: UpstreamCapabilities) -> list[str]:
     """The types of hosted tools among these that the service lacks, each once, in order."""
-    lacking = {tool.type for tool in HOSTED_TOOLS.values() if not tool.is_supported(profile)}
-    return list(dict.fromkeys(tool_type for tool_type in tool_types if tool_type in lacking))
+    return [
+        tool_type
+        for tool_type in dict.fromkeys(tool_types)
+        if (tool := HOSTED_TOOLS.get(tool_type)) is not None and not tool.is_supported(profile)
+    ]
 
 
 class EffectiveSettings(NamedTuple):

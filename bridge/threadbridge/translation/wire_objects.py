@@ -69,17 +69,16 @@ def parse_usage(response: JsonMapping) -> UsageObject:
 
 def add_usage(first: UsageObject | None, second: UsageObject | None) -> UsageObject:
     """The sum of two usages in wire form; None counts nothing, a missing detail counts zero."""
-    one: JsonMapping = first or {}
-    two: JsonMapping = second or {}
-    return _build_usage(
-        _get_count(one, "prompt_tokens") + _get_count(two, "prompt_tokens"),
-        _get_count(one, "completion_tokens") + _get_count(two, "completion_tokens"),
-        _get_count(one, "total_tokens") + _get_count(two, "total_tokens"),
-        _get_detail(one, "prompt_token_details", "cached_tokens")
-        + _get_detail(two, "prompt_token_details", "cached_tokens"),
-        _get_detail(one, "completion_tokens_details", "reasoning_tokens")
-        + _get_detail(two, "completion_tokens_details", "reasoning_tokens"),
-    )
+    prompt = completion = total = cached = reasoning = 0
+    for usage in (first, second):
+        if usage is not None:
+            values: JsonMapping = usage
+            prompt += _get_count(values, "prompt_tokens")
+            completion += _get_count(values, "completion_tokens")
+            total += _get_count(values, "total_tokens")
+            cached += _get_detail(values, "prompt_token_details", "cached_tokens")
+            reasoning += _get_detail(values, "completion_tokens_details", "reasoning_tokens")
+    return _build_usage(prompt, completion, total, cached, reasoning)
 
 
 def _get_detail(usage: JsonMapping, group: str, name: str) -> int:

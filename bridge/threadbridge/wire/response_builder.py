@@ -60,7 +60,9 @@ def build_json_response(
     poll_after_ms: int | None = None,
 ) -> WireResponse:
     """The response with an object of the API, and the milliseconds after which a client should poll again (A5, C13)."""
-    headers = build_headers(_JSON, request_id, started_at) | build_warning_headers(warnings)
+    headers = build_headers(_JSON, request_id, started_at)
+    if warnings:
+        headers |= build_warning_headers(warnings)
     if poll_after_ms is not None:
         headers["openai-poll-after-ms"] = str(poll_after_ms)
     body = orjson.dumps(result, option=orjson.OPT_INDENT_2)  # indented as by the service

@@ -22,7 +22,7 @@ def error_mapper() -> ErrorMapper:
 
 
 def decode(error_mapper: ErrorMapper, *frames: str) -> list[Any]:
-    return EventStreamParser(error_mapper).receive_data("".join(f"{frame}\n\n" for frame in frames).encode())
+    return list(EventStreamParser(error_mapper).receive_data("".join(f"{frame}\n\n" for frame in frames).encode()))
 
 
 def delta_frame(escaped_text: str, **changes: object) -> str:

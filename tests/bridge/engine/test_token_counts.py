@@ -53,30 +53,31 @@ async def test_no_transaction_and_no_loop_counts_a_large_text(monkeypatch: pytes
         assert not thread.name.startswith("threadbridge-store")
 
 
-async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_are_counted_on_it() -> None:
+async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_need_no_count_before_the_transaction() -> None:
     counter = RecordingCounter()
     counting = TokenCounting(counter, counter.is_loaded)
 
     await counting.load()
-    await counting.count_body({"content": "small"})
+    counts, is_large = await counting.count_body({"content": "small"})
     await counting.count_entries([Entry(item={"type": "function_call_output", "call_id": "call_1", "output": "short"})])
 
-    assert [thread is threading.current_thread() for _, thread in counter.threads] == [False, True, True]
+    assert [thread is threading.current_thread() for _, thread in counter.threads] == [False, True]
+    assert (counts, is_large) == ({}, False)
 
 
 async def test_a_body_that_is_not_valid_yet_is_counted_as_far_as_it_has_texts() -> None:
     counting = TokenCounting(len, lambda: True)
 
-    counts, _ = await counting.count_body(
+    counts, is_large = await counting.count_body(
         {
             "content": [{"type": "text", "text": "one"}, {"text": 2}, None],
-            "thread": {"messages": [{"content": "three"}, "four"], "thread": {"messages": [{"content": "five"}]}},
+            "thread": {"messages": [{"content": LARGE}, "four"], "thread": {"messages": [{"content": "five"}]}},
             "additional_messages": {"content": "six"},
             "tool_outputs": [{"output": "seven"}, {"output": 8}],
         }
     )
 
-    assert counts == {"one": 3, "three": 5, "seven": 5}
+    assert (counts, is_large) == ({"one": 3, LARGE: len(LARGE), "seven": 5}, True)
 
 
 async def test_a_backend_loads_its_tokenizer_before_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +134,7 @@ async def test_many_short_texts_load_the_tokenizer() -> None:
     counter = RecordingCounter()
     counting = TokenCounting(counter, counter.is_loaded)
 
-    counts = [(await counting.count_body({"content": "short"})).counted for _ in range(100)]
+    loaded = [(await counting.count_body({"content": "short"}), counter.is_loaded())[1] for _ in range(100)]
 
-    assert counts[0] == {}
-    assert counts[-1] == {"short": 5}
+    assert (loaded[0], loaded[-1]) == (False, True)
+    assert [thread is threading.current_thread() for _, thread in counter.threads] == [False]

@@ -183,12 +183,13 @@ class ModelPolicy:
         """Raises InvalidRequest for a model that is known not to exist (A17), and with the policy `error` for a
         sampling parameter that the model does not accept.
         """
-        model, catalog = self.resolve(run, now), self.catalog
-        if (
-            catalog is not None
-            and now - catalog.fetched_at < _CATALOG_MAX_AGE
-            and model.model not in catalog.shutdown_dates
-        ):
+        catalog = self.catalog
+        if catalog is not None and now - catalog.fetched_at >= _CATALOG_MAX_AGE:
+            catalog = None
+        if catalog is None and self.sampling != "error":
+            return
+        model = self.resolve(run, now)
+        if catalog is not None and model.model not in catalog.shutdown_dates:
             raise InvalidRequest(
                 f"The requested model '{run['model']}' does not exist.", param="model", code="model_not_found"
             )
@@ -219,8 +220,10 @@ class ParameterRejectionCache:
 
     def get_rejected(self, model: str, now: float) -> frozenset[str]:
         """The parameters not to send to the model; after some time a parameter is tried again."""
+        if model not in self._names:
+            return frozenset()
         since = now - self._limits.refusal_seconds
-        return frozenset(name for name in self._names.get(model, ()) if self._rejected_at[model, name] > since)
+        return frozenset(name for name in self._names[model] if self._rejected_at[model, name] > since)
 
     def record(self, rejection: ParameterRejection) -> None:
         """Add a rejection. Beyond the limit the oldest one is dropped, since model names come from callers."""
