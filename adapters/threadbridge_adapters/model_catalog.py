@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -56,7 +57,14 @@ def build_catalog(models: Iterable[object], *, service: str) -> ModelCatalog:
     for model in models:
         name: object = model.get("id") if is_json_object(model) else None
         if is_json_object(model) and isinstance(name, str):
-            shutdown_dates[name] = _parse_shutdown_date(model.get("shutdown_date"))
+            value: object = model.get("shutdown_date")
+            day: date | None = None  # most servers do not send the field
+            with suppress(ValueError, OverflowError, OSError):
+                if isinstance(value, str):
+                    day = datetime.fromisoformat(value).date()
+                elif isinstance(value, int | float):
+                    day = datetime.fromtimestamp(value, UTC).date()
+            shutdown_dates[name] = day
     return ModelCatalog(time.time(), shutdown_dates, service)
 
 
@@ -71,13 +79,3 @@ def write_catalog(path: Path, catalog: ModelCatalog) -> None:
         os.replace(temporary_path, path)
     except OSError as exc:
         raise ConfigurationError(f"The list of models {path} cannot be written ({exc.strerror}).") from exc
-
-
-def _parse_shutdown_date(value: object) -> date | None:
-    """A day from a date or a Unix time; None for anything else: most servers do not send the field."""
-    try:
-        if isinstance(value, str):
-            return datetime.fromisoformat(value).date()
-        return datetime.fromtimestamp(value, UTC).date() if isinstance(value, int | float) else None
-    except (ValueError, OverflowError, OSError):
-        return None

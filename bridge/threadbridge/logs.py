@@ -60,28 +60,24 @@ class Logger:
     def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
             if self._structlog is None:
-                self._structlog = _wrap(self._logger)
+                import structlog
+
+                wrapped: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+                    self._logger,
+                    processors=[
+                        structlog.processors.format_exc_info,
+                        structlog.processors.KeyValueRenderer(key_order=["event"]),
+                    ],
+                    wrapper_class=structlog.stdlib.BoundLogger,
+                    cache_logger_on_first_use=True,
+                )
+                self._structlog = wrapped
             self._structlog.log(level, event, **fields)
 
 
 def get_logger(name: str) -> Logger:
     """The logger of a name, such as `threadbridge.run`."""
     return Logger(logging.getLogger(name))
-
-
-def _wrap(logger: logging.Logger) -> structlog.stdlib.BoundLogger:
-    import structlog
-
-    wrapped: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logger,
-        processors=[
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    return wrapped
 
 
 class _OneLineFormatter(logging.Formatter):

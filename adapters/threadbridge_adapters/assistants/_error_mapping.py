@@ -66,24 +66,22 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
                 body=error,
             )
         if 400 <= status < 500 and status not in (408, 429):
-            return self._build_request_error(status, error or {}, response)
+            details = error or {}
+            request_error = _REQUEST_ERRORS.get(status, InvalidRequest)(
+                self.format_message(status, details),
+                param=get_text(details, "param"),
+                code=get_text(details, "code"),
+                request_id=get_request_id(response.headers),
+            )
+            request_error.status = status
+            request_error.type = get_text(details, "type") or request_error.type
+            return request_error
         return self.build_upstream_error(status, error or {}, response)
 
     def map_error_event(self, error: JsonMapping, response: RawResponse) -> UpstreamError:
         """The error of the port for an `error` event within a stream."""
         status = 429 if error.get("code") == "rate_limit_exceeded" else 500
         return self.build_upstream_error(status, error, response)
-
-    def _build_request_error(self, status: int, error: JsonMapping, response: RawResponse) -> RequestError:
-        request_error = _REQUEST_ERRORS.get(status, InvalidRequest)(
-            self.format_message(status, error),
-            param=get_text(error, "param"),
-            code=get_text(error, "code"),
-            request_id=get_request_id(response.headers),
-        )
-        request_error.status = status
-        request_error.type = get_text(error, "type") or request_error.type
-        return request_error
 
 
 def _parse_error_envelope(body: bytes) -> JsonObject | None:

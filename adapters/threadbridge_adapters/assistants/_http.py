@@ -106,11 +106,24 @@ class LegacyServiceClient:
         return LegacyEventStream(response, self._error_mapper)
 
     async def _send(self, service_request: ServiceRequest, *, stream: bool) -> StreamedResponse:
+        headers = {**({"Accept": "text/event-stream"} if stream else {}), **service_request.headers}
+        options: dict[str, Any] = {"params": dict(service_request.params), "headers": headers}
+        if not service_request.is_idempotent:
+            options["max_retries"] = 0
+        arguments: dict[str, Any] = {"cast_to": RESPONSE_TYPE, "options": options}
         attempts = 0
         while True:
             attempts += 1
+            match service_request.method:
+                case "GET":
+                    response = self._client.get(service_request.path, stream=stream, **arguments)
+                case "DELETE":
+                    response = self._client.delete(service_request.path, **arguments)
+                case "POST":
+                    content = None if service_request.body is None else orjson.dumps(service_request.body)
+                    response = self._client.post(service_request.path, content=content, stream=stream, **arguments)
             try:
-                return await self._send_once(service_request, stream=stream)
+                return cast(StreamedResponse, await response)
             except openai.OpenAIError as exc:
                 delay = (
                     None
@@ -120,22 +133,6 @@ class LegacyServiceClient:
                 if delay is None:
                     raise self._error_mapper.map_error(exc) from exc
             await self._sleep(delay)
-
-    async def _send_once(self, service_request: ServiceRequest, *, stream: bool) -> StreamedResponse:
-        headers = {**({"Accept": "text/event-stream"} if stream else {}), **service_request.headers}
-        options: dict[str, Any] = {"params": dict(service_request.params), "headers": headers}
-        if not service_request.is_idempotent:
-            options["max_retries"] = 0
-        arguments: dict[str, Any] = {"cast_to": RESPONSE_TYPE, "options": options}
-        match service_request.method:
-            case "GET":
-                response = self._client.get(service_request.path, stream=stream, **arguments)
-            case "DELETE":
-                response = self._client.delete(service_request.path, **arguments)
-            case "POST":
-                content = None if service_request.body is None else orjson.dumps(service_request.body)
-                response = self._client.post(service_request.path, content=content, stream=stream, **arguments)
-        return cast(StreamedResponse, await response)
 
 
 def _get_retry_delay(error: openai.OpenAIError, attempts: int) -> float | None:
@@ -158,17 +155,14 @@ def format_path(operation: str, **ids: str) -> str:
 
     Raises InvalidRequest with the service's message (A16) for an id that cannot be quoted: empty, `.` or `..`.
     """
-    return _PATHS[operation].format_map({name: _quote_id(name, value) for name, value in ids.items()})
-
-
-def _quote_id(name: str, value: str) -> str:
-    if not value.strip("."):
-        raise InvalidRequest(
-            f"Invalid '{name}': '{value}'. Expected an ID that begins with '{ID_PREFIXES[name]}'.",
-            param=name,
-            code="invalid_value",
-        )
-    return quote(value, safe="", errors="replace")
+    for name, value in ids.items():
+        if not value.strip("."):
+            raise InvalidRequest(
+                f"Invalid '{name}': '{value}'. Expected an ID that begins with '{ID_PREFIXES[name]}'.",
+                param=name,
+                code="invalid_value",
+            )
+    return _PATHS[operation].format_map({name: quote(value, safe="", errors="replace") for name, value in ids.items()})
 
 
 def build_list_params(query: ListQuery) -> dict[str, object]:

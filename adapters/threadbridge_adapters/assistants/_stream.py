@@ -44,7 +44,16 @@ class LegacyEventStream(AsyncIterator[Event]):
         return self._response.headers
 
     async def __anext__(self) -> Event:
-        event = None if self._closed else await self._read_event()
+        if self._closed:
+            raise StopAsyncIteration
+        event: Event | None = None
+        try:
+            name, data, event_id = await self._read_frame()
+            event = None if name == "done" else Event(name, self._parse_data(name, data), event_id)
+            self._last_event_name = name
+        finally:
+            if event is None:  # after `done`, an error or a cancellation nothing more is read
+                await self.aclose()
         if event is None:
             raise StopAsyncIteration
         return event
@@ -54,17 +63,6 @@ class LegacyEventStream(AsyncIterator[Event]):
         if not self._closed:
             self._closed = True
             await self._response.aclose()
-
-    async def _read_event(self) -> Event | None:
-        event: Event | None = None
-        try:
-            name, data, event_id = await self._read_frame()
-            event = None if name == "done" else Event(name, self._parse_data(name, data), event_id)
-            self._last_event_name = name
-        finally:
-            if event is None:  # after `done`, an error or a cancellation nothing more is read
-                await self.aclose()
-        return event
 
     async def _read_frame(self) -> ServerSentEvent:
         while not self._frames:

@@ -1,4 +1,4 @@
-"""`threadbridge demo`: a demonstration on one machine that needs a minute and no configuration."""
+"""The command `threadbridge demo`: a demonstration that takes a minute and needs no configuration."""
 
 from threadbridge_adapters.demo.runner import run_demo
 

@@ -1,4 +1,4 @@
-"""Runs the steps of the demo."""
+"""The demo: four example programs run on both backends, and their threads are exported."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ from threadbridge_adapters.gateway import run_gateway_in_thread, run_simulator_i
 
 #: Seconds one program may take, also against a real model.
 _TIMEOUT_SECONDS: Final = 120
+#: Any key works: the demo's services listen on loopback and check none.
+_KEY: Final = SecretStr("demo")
+_FOLDER_IN_WHEEL: Final = Path(__file__).parent / "programs"
+#: The folder of the programs, in the wheel or in a checkout.
+_PROGRAM_FOLDER: Final = _FOLDER_IN_WHEEL if _FOLDER_IN_WHEEL.is_dir() else Path(__file__).parents[3] / "examples"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An unmodified openai SDK program. The simulator follows the script in the prompt (CALL lines and others); with
-    a real model the program uses its own question."""
+    """An unmodified program for the openai SDK.
+
+    `script` is the prompt for the simulator, which follows its directives (CALL lines and others). With a real model
+    the program asks its own question.
+    """
 
     name: str
     summary: str
@@ -66,7 +74,7 @@ PROGRAMS: Final = (
 
 
 def run_program(program: Program, base_url: str, *, live: bool) -> str:
-    """The output of the program, which runs against this service in a process of its own.
+    """The output of the program, run in a process of its own with this base URL.
 
     Raises BridgeError with the program's last line of output if it fails or times out.
     """
@@ -74,7 +82,7 @@ def run_program(program: Program, base_url: str, *, live: bool) -> str:
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "demo", "PYTHONWARNINGS": "ignore"}
     try:
         result = subprocess.run(  # noqa: S603  our own programs, on this very interpreter
-            [sys.executable, str(_find_program_folder() / f"{program.name}.py"), *question],
+            [sys.executable, str(_PROGRAM_FOLDER / f"{program.name}.py"), *question],
             env=environment,
             capture_output=True,
             text=True,
@@ -84,76 +92,61 @@ def run_program(program: Program, base_url: str, *, live: bool) -> str:
     except subprocess.TimeoutExpired as error:
         raise BridgeError(f"{program.name} did not end within {_TIMEOUT_SECONDS} seconds.") from error
     if result.returncode != 0:
-        raise BridgeError(f"{program.name} ended with: {(result.stderr or result.stdout).strip().splitlines()[-1:]}")
+        last_line = (result.stderr or result.stdout).strip().rpartition("\n")[2]
+        raise BridgeError(f"{program.name} failed (exit code {result.returncode}): {last_line}")
     return result.stdout
 
 
-def _find_program_folder() -> Path:
-    """The folder of the programs, in the wheel or in a checkout."""
-    wheel_folder = Path(__file__).parent / "programs"
-    return wheel_folder if wheel_folder.is_dir() else Path(__file__).parents[3] / "examples"
-
-
-#: Any key works: the demo's services listen on loopback and check none.
-_KEY = SecretStr("demo")
-
-
 def run_demo(console: Console, *, live: bool) -> None:
-    """Run the four programs on both backends and export their threads. Raises BridgeError if the outputs differ."""
+    """Run the four programs on both backends, compare their outputs and export the threads.
+
+    Raises BridgeError if a program fails or its outputs differ.
+    """
     start_time = time.monotonic()
     with TemporaryDirectory(prefix="threadbridge-demo-") as folder, _upstream(console, live=live) as upstream:
         settings = Settings(store=f"sqlite:///{folder}/threads.db", upstream=upstream)
         with run_gateway_in_thread(settings) as url:
-            _print_status(console, f"gateway on {url} speaks the Assistants API")
-            transcripts = _run_programs(console, url, live=live)
+            _print_status(console, f"the gateway on {url} serves the Assistants API")
+            transcripts: dict[str, str] = {}
+            for program in PROGRAMS:
+                transcripts[program.name] = run_program(program, url, live=live)
+                console.rule(f"[bold]{program.name}.py[/bold]: {program.summary}", align="left")
+                _print_output(console, transcripts[program.name])
+            console.rule()
             _compare_backends(console, url, transcripts, live=live)
             _export_threads(console, url, Path(folder) / "archive")
-    _print_status(console, f"done in {time.monotonic() - start_time:.0f} s")
+    _print_status(console, f"finished in {time.monotonic() - start_time:.0f} s")
 
 
 @contextmanager
 def _upstream(console: Console, *, live: bool) -> Iterator[UpstreamSettings]:
     if live:
-        _print_status(console, "upstream is the real Responses API")
+        _print_status(console, "the upstream is the real Responses API")
         yield UpstreamSettings()
         return
     with run_simulator_in_thread() as url:
-        _print_status(console, f"simulator on {url} stands in for the Responses API")
+        _print_status(console, f"the simulator on {url} replaces the Responses API")
         yield UpstreamSettings(base_url=url, api_key=_KEY)
 
 
-def _run_programs(console: Console, url: str, *, live: bool) -> Mapping[str, str]:
-    transcripts: dict[str, str] = {}
-    for program in PROGRAMS:
-        transcripts[program.name] = run_program(program, url, live=live)
-        console.rule(f"[bold]{program.name}.py[/bold]: {program.summary}", align="left")
-        _print_output(console, transcripts[program.name])
-    console.rule()
-    return transcripts
-
-
 def _compare_backends(console: Console, url: str, expected: Mapping[str, str], *, live: bool) -> None:
-    """Run the programs again with `backend = "assistants"` and the first gateway as the legacy service."""
+    """Run the programs again through a second gateway, whose legacy service is the first one."""
     legacy = Settings(backend="assistants", assistants=AssistantsSettings(base_url=url, api_key=_KEY))
     with run_gateway_in_thread(legacy) as second_url:
         _print_status(
-            console, f'gateway on {second_url} with backend = "assistants" talks to the first as to a legacy service'
+            console,
+            f'the gateway on {second_url} has backend = "assistants" and calls the first one as its legacy service',
         )
         for program in PROGRAMS:
-            same = run_program(program, second_url, live=live) == expected[program.name]
-            _print_status(console, f"{program.name}.py on backend assistants: {_format_verdict(same=same, live=live)}")
-            if not same and not live:
-                raise BridgeError(f"{program.name}.py printed something else on the assistants backend.")
-
-
-def _format_verdict(*, same: bool, live: bool) -> str:
-    if same:
-        return "the same transcript"
-    return "completed (a real model's output varies)" if live else "ANOTHER transcript"
+            is_same = run_program(program, second_url, live=live) == expected[program.name]
+            if not is_same and not live:
+                raise BridgeError(f"{program.name}.py has a different output on the assistants backend.")
+            result = "the same output" if is_same else "completed (the output of a real model varies)"
+            _print_status(console, f"{program.name}.py on the assistants backend: {result}")
 
 
 def _export_threads(console: Console, url: str, archive: Path) -> None:
-    """Run `migrate export-threads` with the gateway as a source that lists its threads."""
+    """Run `migrate export-threads` on the gateway, which can list its threads."""
     command = ["migrate", "export-threads", "--base-url", url, "--set", "assistants.list_threads=true"]
     _print_status(console, f"threadbridge {' '.join([*command, '--out', 'archive/'])}")
     result = subprocess.run(  # noqa: S603  our own command, on this very interpreter

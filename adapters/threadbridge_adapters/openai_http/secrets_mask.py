@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
 
@@ -27,7 +28,19 @@ class SecretsMask:
     """The secrets among the values that are sent to a service."""
 
     def __init__(self, key: str, headers: Mapping[str, str], query: Mapping[str, object]) -> None:
-        secrets = {key, *_iterate_header_secrets(headers), *_iterate_query_secrets(query)}
+        secrets = {key}
+        for name, value in headers.items():
+            if _PUBLIC_NAMES.fullmatch(name):
+                continue
+            scheme, _, token = value.partition(" ")
+            secrets |= {value, token}
+            if scheme.lower() == "basic":
+                with suppress(ValueError):
+                    credentials = b64decode(token).decode()
+                    secrets |= {credentials, credentials.partition(":")[2]}
+        for name, parameter in query.items():
+            if not _PUBLIC_NAMES.fullmatch(name):
+                secrets |= {str(parameter), quote(str(parameter), safe="")}
         # Longer ones first: one secret may be a part of another.
         self._secrets = sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len, reverse=True)
         #: As they appear in JSON.
@@ -51,29 +64,6 @@ class SecretsMask:
         _LOG_FILTER.secrets.update(self._secrets)
         for name in _LIBRARY_LOGGERS:
             logging.getLogger(name).addFilter(_LOG_FILTER)  # adds a filter only once
-
-
-def _iterate_header_secrets(headers: Mapping[str, str]) -> Iterator[str]:
-    for name, value in headers.items():
-        if _PUBLIC_NAMES.fullmatch(name):
-            continue
-        scheme, _, token = value.partition(" ")
-        yield value
-        yield token
-        if scheme.lower() == "basic":
-            try:
-                credentials = b64decode(token).decode()
-            except ValueError:
-                continue
-            yield credentials
-            yield credentials.partition(":")[2]
-
-
-def _iterate_query_secrets(query: Mapping[str, object]) -> Iterator[str]:
-    for name, value in query.items():
-        if not _PUBLIC_NAMES.fullmatch(name):
-            yield str(value)
-            yield quote(str(value), safe="")
 
 
 class _LogFilter(logging.Filter):

@@ -112,21 +112,18 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         opened = self._backends.get(loop)
         if opened is None:
-            self._forget_unusable_backends()
+            # Forget backends of closed loops, whose tasks are gone, and those of the process this one was forked from.
+            if self._pid != os.getpid():
+                _inherited_backends.append(self._backends)
+                self._backends, self._pid = {}, os.getpid()
+            for other in [other for other in self._backends if other.is_closed()]:
+                self._backends.pop(other, None)
             opened = self._backends[loop] = asyncio.ensure_future(self._open_backend())
         if not opened.done():
             await asyncio.wait((opened,))
         if opened.exception() is not None:
             self._backends.pop(loop, None)  # the next request tries again
         return opened.result()
-
-    def _forget_unusable_backends(self) -> None:
-        """Forget backends of closed loops, whose tasks are gone, and those of the process this one was forked from."""
-        if self._pid != os.getpid():
-            _inherited_backends.append(self._backends)
-            self._backends, self._pid = {}, os.getpid()
-        for loop in [loop for loop in self._backends if loop.is_closed()]:
-            self._backends.pop(loop, None)
 
     async def _wait_for(
         self, work: Coroutine[Any, Any, ResponseT], timeout: float | None, *, cancellable: bool

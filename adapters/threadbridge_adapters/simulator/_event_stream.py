@@ -254,7 +254,18 @@ class BackgroundJobs:
     def start(self, stored_response: StoredResponse, response_task: ResponseTask) -> None:
         """Start producing the response; the stored response shows its progress."""
         response_id = stored_response.body["id"]
-        task = asyncio.get_running_loop().create_task(self._run(stored_response, response_task))
+
+        async def produce() -> None:
+            async with aclosing(response_task.stream_events()) as events:
+                async for event in events:
+                    if "response" in event:
+                        stored_response.body = event["response"]
+                    if stored_response.is_streamed:
+                        stored_response.events.append(event)
+                    self._notify_followers(response_id)
+                    await asyncio.sleep(0)
+
+        task = asyncio.get_running_loop().create_task(produce())
         self._jobs[response_id] = _Job(task)
 
         def finish(_: asyncio.Task[None]) -> None:
@@ -293,16 +304,6 @@ class BackgroundJobs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _run(self, stored_response: StoredResponse, response_task: ResponseTask) -> None:
-        async with aclosing(response_task.stream_events()) as events:
-            async for event in events:
-                if "response" in event:
-                    stored_response.body = event["response"]
-                if stored_response.is_streamed:
-                    stored_response.events.append(event)
-                self._notify_followers(stored_response.body["id"])
-                await asyncio.sleep(0)
 
     def _notify_followers(self, response_id: str) -> None:
         job = self._jobs.get(response_id)

@@ -40,10 +40,21 @@ def check_media_source(path: str, part: JsonObject) -> None:
         url = part.get(name)
         if url is None:
             continue
-        if name == "image_url" and url[:5].lower() == "data:":
-            _check_image_data(f"{path}.{name}", url)
-        elif not _is_web_url(url):
+        if name == "file_url" or url[:5].lower() != "data:":
+            if not _is_web_url(url):
+                raise errors.invalid_url(f"{path}.{name}")
+            continue
+        found = _DATA_URL.fullmatch(url)
+        if found is None:
             raise errors.invalid_url(f"{path}.{name}")
+        if not found["parameters"].lower().endswith(";base64"):
+            raise errors.invalid_image_data(f"{path}.{name}", "a value without the ';base64' separator.")
+        if found["type"].lower() not in _IMAGE_TYPES:
+            raise errors.invalid_image_data(f"{path}.{name}", f"unsupported MIME type '{found['type']}'.")
+        try:
+            base64.b64decode(found["data"], validate=True)
+        except ValueError:
+            raise errors.invalid_image_data(f"{path}.{name}", "an invalid base64-encoded value.") from None
 
 
 def check_media_availability(context: Sequence[JsonObject], files: Files, unavailable_urls: Mapping[str, int]) -> None:
@@ -61,20 +72,6 @@ def check_media_availability(context: Sequence[JsonObject], files: Files, unavai
                 url = part.get("image_url") or part.get("file_url")
                 if url is not None and (url in unavailable_urls or not _is_public_url(url)):
                     raise errors.download_failed(url, unavailable_urls.get(url), is_image=part["type"] == "input_image")
-
-
-def _check_image_data(path: str, url: str) -> None:
-    found = _DATA_URL.fullmatch(url)
-    if found is None:
-        raise errors.invalid_url(path)
-    if not found["parameters"].lower().endswith(";base64"):
-        raise errors.invalid_image_data(path, "a value without the ';base64' separator.")
-    if found["type"].lower() not in _IMAGE_TYPES:
-        raise errors.invalid_image_data(path, f"unsupported MIME type '{found['type']}'.")
-    try:
-        base64.b64decode(found["data"], validate=True)
-    except ValueError:
-        raise errors.invalid_image_data(path, "an invalid base64-encoded value.") from None
 
 
 def _is_web_url(url: str) -> bool:

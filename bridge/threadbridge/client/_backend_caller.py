@@ -129,10 +129,9 @@ class BackendCaller:
     def backend(self) -> Backend:
         """The backend of this process."""
         current = get_portal()
-        return self._backend if current is self._portal else self._reopen(current)
-
-    def _reopen(self, current: BlockingPortal) -> Backend:
-        """Open the backend of a forked process, once. No lock is held meanwhile (see `blocking_portal`)."""
+        if current is self._portal:
+            return self._backend
+        # This process was forked: open its backend, once. No lock is held meanwhile (see `blocking_portal`).
         if self._open_backend is None:
             raise RuntimeError("this backend was opened before the process forked; open one in the child")
         opened = Future[Backend]()

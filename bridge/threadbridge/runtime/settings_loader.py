@@ -151,17 +151,15 @@ def _merge(into: _Tree, tree: _Tree) -> None:
 
 def _describe_key(path: _KeyPath, sources: list[_SettingsSource], *, set_by: _KeyPath | None = None) -> str:
     """A key with its source: the last one that has the key, or that has `set_by`, the section of a missing key."""
-    sources_with_key = (source for source in reversed(sources) if _has_key(source.tree, set_by or path))
-    return next((source.describe_key(path) for source in sources_with_key), ".".join(path))
-
-
-def _has_key(tree: object, path: _KeyPath) -> bool:
-    """Whether the source has this key, or a section of it that is not a table and therefore wrong as a whole."""
-    for part in path:
-        if not is_json_object(tree) or part not in tree:
-            return False
-        tree = tree[part]
-    return True
+    for source in reversed(sources):
+        tree: object = source.tree
+        for part in set_by or path:
+            if not is_json_object(tree) or part not in tree:
+                break
+            tree = tree[part]
+        else:
+            return source.describe_key(path)
+    return ".".join(path)
 
 
 def _list_allowed_keys(section: _KeyPath) -> list[str]:

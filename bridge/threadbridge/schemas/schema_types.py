@@ -79,19 +79,17 @@ class ImageUrl:
     def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not str:
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
-        if not _is_image_url(value):
+        if value[:5].lower() == "data:":
+            is_url = "," in value
+        else:
+            try:
+                parts = urlsplit(value)
+                is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not _WHITESPACE.search(value)
+            except ValueError:
+                is_url = False
+        if not is_url:
             raise SchemaViolation(error_messages.INVALID_URL)
         return value
-
-
-def _is_image_url(value: str) -> bool:
-    if value[:5].lower() == "data:":
-        return "," in value
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _WHITESPACE.search(value)
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

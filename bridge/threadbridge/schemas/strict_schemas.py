@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -70,19 +70,16 @@ def _iterate_objects(schema: JsonObject) -> Iterator[tuple[_Location | None, Jso
             continue
         if is_object_schema(node):
             yield location, node
-        pending += [((location, keys), child) for keys, child in reversed(_list_children(node))]
-
-
-def _list_children(node: JsonObject) -> Sequence[tuple[tuple[str, ...], Any]]:
-    children: list[tuple[tuple[str, ...], Any]] = []
-    for key in _NAMED_SCHEMAS:
-        named = node.get(key)
-        children += [((key, name), child) for name, child in named.items()] if is_json_object(named) else []
-    children.append((("items",), node.get("items")))
-    for key in _ALTERNATIVES:
-        listed = node.get(key)
-        children += [((key, str(index)), child) for index, child in enumerate(listed)] if is_json_list(listed) else []
-    return children
+        children: list[tuple[tuple[str, ...], Any]] = []
+        for key in _NAMED_SCHEMAS:
+            named = node.get(key)
+            children += [((key, name), child) for name, child in named.items()] if is_json_object(named) else []
+        children.append((("items",), node.get("items")))
+        for key in _ALTERNATIVES:
+            listed = node.get(key)
+            if is_json_list(listed):
+                children += [((key, str(index)), child) for index, child in enumerate(listed)]
+        pending += [((location, keys), child) for keys, child in reversed(children)]
 
 
 def _format_context(location: _Location | None) -> str:

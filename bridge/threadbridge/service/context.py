@@ -58,8 +58,9 @@ class ServiceContext(NamedTuple):
         """
         if not self.rules.history.is_tokenizer_loaded():
             return entries
-        return add_token_counts(entries, self._count_tokens)
 
-    def _count_tokens(self, text: str) -> int:
-        tokens = self.token_counts.get(text)
-        return self.rules.history.count_tokens(text) if tokens is None else tokens
+        def count_tokens(text: str) -> int:
+            tokens = self.token_counts.get(text)
+            return self.rules.history.count_tokens(text) if tokens is None else tokens
+
+        return add_token_counts(entries, count_tokens)

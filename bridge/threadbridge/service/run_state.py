@@ -60,12 +60,6 @@ def is_abandoned(session: Session, now: float, run: RunObject, *, lease_seconds:
     return is_unfinished(run) and not is_lease_valid(session.get_lease(run["id"]), now, lease_seconds=lease_seconds)
 
 
-def _may_be_leased(session: Session, now: float, run_id: str) -> bool:
-    """Whether there is a lease that has not expired."""
-    lease = session.get_lease(run_id)
-    return lease is not None and lease.expires_at > now
-
-
 # Deadlines: a run expires at `expires_at`; the first transaction that reads it afterwards writes this down (A60)
 
 
@@ -82,7 +76,10 @@ def is_overdue(session: Session, now: float, run: RunObject) -> bool:
     expires_at = run["expires_at"]
     if not is_active(run) or expires_at is None or now < expires_at:
         return False
-    return now >= expires_at + _GRACE_SECONDS or not _may_be_leased(session, now, run["id"])
+    if now >= expires_at + _GRACE_SECONDS:
+        return True
+    lease = session.get_lease(run["id"])
+    return lease is None or lease.expires_at <= now
 
 
 def ensure_not_overdue(session: Session, now: float, run: RunObject) -> RunObject:

@@ -137,14 +137,11 @@ def detach_resource(session: Session, resource_id: str) -> bool:
             body: JsonMapping | None = session.get(kind, object_id)
             if body is not None:
                 resources = {
-                    tool: _remove_from_lists(listed, resource_id) for tool, listed in body["tool_resources"].items()
+                    tool: {
+                        name: [each for each in ids if each != resource_id] if is_json_list(ids) else ids
+                        for name, ids in listed.items()
+                    }
+                    for tool, listed in body["tool_resources"].items()
                 }
                 session.put(kind, {**body, "tool_resources": resources})
     return len(object_ids) == _DETACH_BATCH_SIZE
-
-
-def _remove_from_lists(resources: JsonMapping, resource_id: str) -> JsonObject:
-    return {
-        kind: [each for each in ids if each != resource_id] if is_json_list(ids) else ids
-        for kind, ids in resources.items()
-    }

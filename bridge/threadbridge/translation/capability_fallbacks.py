@@ -191,23 +191,23 @@ def _replace_file_images(body: CreateResponseBody) -> list[str]:
     items = body.get("input", [])
     if isinstance(items, str):
         return []
-    replaced = [_replace_item_images(item) for item in items]
-    if all(new is old for new, old in zip(replaced, items, strict=True)):
+    replaced: list[InputItem] = []
+    is_changed = False
+    for item in items:
+        if item["type"] != "message" or item["role"] == "assistant" or not is_json_list(item["content"]):
+            replaced.append(item)
+            continue
+        content: list[InputContentPart] = []
+        for part in item["content"]:
+            if part["type"] == "input_image" and "file_id" in part:
+                content.append({"type": "input_text", "text": f"[image {part['file_id']}]"})
+                is_changed = True
+            else:
+                content.append(part)
+        replaced.append({**item, "content": content})
+    if not is_changed:
         return []
     body["input"] = replaced
     return [
         "The upstream service does not store files, so the model gets the file IDs of images instead of the images."
     ]
-
-
-def _replace_item_images(item: InputItem) -> InputItem:
-    """The item, itself where it has no image by file ID."""
-    if item["type"] != "message" or item["role"] == "assistant" or not is_json_list(item["content"]):
-        return item
-    content: list[InputContentPart] = []
-    for part in item["content"]:
-        if part["type"] == "input_image" and "file_id" in part:
-            content.append({"type": "input_text", "text": f"[image {part['file_id']}]"})
-        else:
-            content.append(part)
-    return item if content == item["content"] else {**item, "content": content}

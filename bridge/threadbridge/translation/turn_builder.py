@@ -196,28 +196,24 @@ class TurnBuilder:
             if file.get("source") == "user":
                 continue
             known = self.produced_files.get_file_id(container_file)
-            if known is None:
-                events += self._add_container_file(container_file, path, file.get("bytes"), paths)
-            elif self.message is not None:  # made by an earlier turn, or cited: not every mention is
-                events += self.message.cite_mentions(path, known, paths)
+            if known is not None:
+                if self.message is not None:  # made by an earlier turn, or cited: not every mention is
+                    events += self.message.cite_mentions(path, known, paths)
+                continue
+            name = path.rpartition("/")[2]
+            # A drawing that was shown and not saved is named after its ID: the outputs of the call contained its bytes.
+            is_drawing = name.startswith(file["id"])
+            image_id = self.produced_files.register_cited_image(*container_file, name) if is_drawing else None
+            if is_drawing and image_id is None and self.produced_files.get_file_id(container_file) is not None:
+                continue
+            file_id = image_id or self.produced_files.register_container_file(*container_file, name)
+            if self.message is None:
+                continue
+            mention_events = self.message.cite_mentions(path, file_id, paths)
+            # A drawing that was also saved is shown once.
+            is_unshown_image = is_image(name) and not self.produced_files.has_inline_image_of_size(file.get("bytes"))
+            events += mention_events or (self.message.add_image(file_id) if is_unshown_image else [])
         return events
-
-    def _add_container_file(
-        self, container_file: ContainerFileRef, path: str, size: int | None, paths: Sequence[str]
-    ) -> list[Event]:
-        name = path.rpartition("/")[2]
-        # A drawing that was shown and not saved is named after its ID: the outputs of the call contained its bytes.
-        is_drawing = name.startswith(container_file[1])
-        image_id = self.produced_files.register_cited_image(*container_file, name) if is_drawing else None
-        if is_drawing and image_id is None and self.produced_files.get_file_id(container_file) is not None:
-            return []
-        file_id = image_id or self.produced_files.register_container_file(*container_file, name)
-        if self.message is None:
-            return []
-        mention_events = self.message.cite_mentions(path, file_id, paths)
-        # A drawing that was also saved is shown once.
-        is_unshown_image = is_image(name) and not self.produced_files.has_inline_image_of_size(size)
-        return mention_events or (self.message.add_image(file_id) if is_unshown_image else [])
 
     # Closing --------------------------------------------------------------------------------------------------
 

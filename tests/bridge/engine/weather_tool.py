@@ -38,18 +38,18 @@ class WeatherWriter(HostedToolWriter):
         self._place += fragment
         return [self._build_delta(place=fragment)]
 
-    def _build_empty_details(self) -> Any:
+    def build_empty_details(self) -> Any:
         return {"place": "", "forecast": None}
 
-    def _build_full_details(self) -> Any:
+    def build_full_details(self) -> Any:
         return {"place": self._place, "forecast": self._forecast}
 
-    def _apply_item(self, item: Any) -> list[Event]:
+    def apply_item(self, item: Any) -> list[Event]:
         events = self.add(item["place"][len(self._place) :])
         self._forecast = item["forecast"]
         return [*events, self._build_delta(forecast=self._forecast)]
 
-    def _build_replay_item(self, item: Any) -> Any:
+    def build_replay_item(self, item: Any) -> Any:
         return {name: value for name, value in item.items() if name != "map"}
 
 

@@ -112,19 +112,6 @@ def _to_object_row(body: JsonMapping) -> Row:
     return {"id": body["id"], "created_at": body.get("created_at"), "body": encode_json(body)}
 
 
-def _to_file_row(body: JsonMapping) -> Row:
-    return {**_to_object_row(body), "blob": body["blob"]}
-
-
-def _to_run_row(body: JsonMapping) -> Row:
-    owned = {"thread_id": body["thread_id"], "status": body["status"], "lease_owner": None, "lease_until": 0.0}
-    return {**_to_object_row(body), **owned}
-
-
-def _to_step_row(body: JsonMapping) -> Row:
-    return {**_to_object_row(body), "thread_id": body["thread_id"], "run_id": body["run_id"]}
-
-
 def _to_message_row(body: Any) -> Row:
     return to_timeline_row(body["thread_id"], Entry(message=body))
 
@@ -147,10 +134,28 @@ def to_timeline_row(thread_id: str, entry: Entry) -> Row:
 OBJECT_TABLES: Mapping[ObjectKind, ObjectTable] = {
     ObjectKind.ASSISTANT: ObjectTable(schema.assistants, to_row=_to_object_row),
     ObjectKind.THREAD: ObjectTable(schema.threads, to_row=_to_object_row),
-    ObjectKind.MESSAGE: ObjectTable(schema.timeline, id_="message_id", body="message", to_row=_to_message_row),
-    ObjectKind.RUN: ObjectTable(schema.runs, to_row=_to_run_row, updated_columns=("status",)),
-    ObjectKind.STEP: ObjectTable(schema.steps, to_row=_to_step_row),
-    ObjectKind.FILE: ObjectTable(schema.files, to_row=_to_file_row),
+    ObjectKind.MESSAGE: ObjectTable(
+        schema.timeline,
+        id_="message_id",
+        body="message",
+        to_row=_to_message_row,
+    ),
+    ObjectKind.RUN: ObjectTable(
+        schema.runs,
+        to_row=lambda body: {
+            **_to_object_row(body),
+            "thread_id": body["thread_id"],
+            "status": body["status"],
+            "lease_owner": None,
+            "lease_until": 0.0,
+        },
+        updated_columns=("status",),
+    ),
+    ObjectKind.STEP: ObjectTable(
+        schema.steps,
+        to_row=lambda body: {**_to_object_row(body), "thread_id": body["thread_id"], "run_id": body["run_id"]},
+    ),
+    ObjectKind.FILE: ObjectTable(schema.files, to_row=lambda body: {**_to_object_row(body), "blob": body["blob"]}),
     ObjectKind.CONTAINER: ObjectTable(schema.containers, to_row=_to_object_row),
     ObjectKind.UPSTREAM_STATE: ObjectTable(schema.anchors, to_row=_to_object_row),
     ObjectKind.CLEANUP_INTENT: ObjectTable(schema.cleanup_intents, to_row=_to_object_row),

@@ -25,7 +25,12 @@ def upgrade_schema(connection: Connection, database: object) -> None:
     Raises StoreError for a database of another program or of a newer ThreadBridge; it is left as it was.
     """
     with connection.begin():
-        revision = _read_revision(connection, database)
+        tables = inspect(connection).get_table_names()
+        if tables and _VERSION.name not in tables:
+            raise StoreError(
+                f"{database} is the database of another program (it has a table {min(tables)!r}); choose another file."
+            )
+        revision = connection.execute(select(_VERSION.c.version_num)).scalar() if tables else None
         if revision is None:
             # The newest schema, as if every revision had been applied.
             metadata.create_all(connection, checkfirst=False)
@@ -33,17 +38,6 @@ def upgrade_schema(connection: Connection, database: object) -> None:
             connection.execute(insert(_VERSION).values(version_num=CURRENT_REVISION))
         elif revision != CURRENT_REVISION:
             _apply_revisions(connection, database, revision)
-
-
-def _read_revision(connection: Connection, database: object) -> str | None:
-    tables = inspect(connection).get_table_names()
-    if _VERSION.name in tables:
-        return connection.execute(select(_VERSION.c.version_num)).scalar()
-    if tables:
-        raise StoreError(
-            f"{database} is the database of another program (it has a table {min(tables)!r}); choose another file."
-        )
-    return None
 
 
 def _apply_revisions(connection: Connection, database: object, revision: str) -> None:

@@ -59,13 +59,13 @@ class CodeInterpreterWriter(HostedToolWriter):
         self._code.append(fragment)
         return [self._build_delta(input=fragment)]
 
-    def _build_empty_details(self) -> CodeInterpreterDetails:
+    def build_empty_details(self) -> CodeInterpreterDetails:
         return {"input": "", "outputs": []}
 
-    def _build_full_details(self) -> CodeInterpreterDetails:
+    def build_full_details(self) -> CodeInterpreterDetails:
         return {"input": "".join(self._code), "outputs": list(self._outputs)}
 
-    def _apply_item(self, item: JsonMapping, /) -> list[Event]:
+    def apply_item(self, item: JsonMapping, /) -> list[Event]:
         streamed, code = "".join(self._code), item.get("code") or ""
         rest = code[len(streamed) :] if code.startswith(streamed) else ""
         events = self.add(rest) if rest else []
@@ -87,7 +87,7 @@ class CodeInterpreterWriter(HostedToolWriter):
             file_id = self._citations.produced_files.register_inline_image(url)
         return None if file_id is None else {"type": "image", "image": {"file_id": file_id}}
 
-    def _build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
+    def build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
         """Without images, which are megabytes of text that the model has seen."""
         outputs: list[CodeOutput] | None = item.get("outputs")
         replayable = [output for output in outputs if output.get("type") != "image"] if outputs else outputs

@@ -134,13 +134,13 @@ class FileSearchWriter(HostedToolWriter):
     tool_type = "file_search"
     _results: tuple[FileSearchResult, ...] = ()
 
-    def _build_empty_details(self) -> FileSearchDetails:
+    def build_empty_details(self) -> FileSearchDetails:
         return {"ranking_options": _get_ranking_options(self._run), "results": []}
 
-    def _build_full_details(self) -> FileSearchDetails:
+    def build_full_details(self) -> FileSearchDetails:
         return {"ranking_options": _get_ranking_options(self._run), "results": list(self._results)}
 
-    def _apply_item(self, item: JsonMapping, /) -> list[Event]:
+    def apply_item(self, item: JsonMapping, /) -> list[Event]:
         results: list[FileSearchCallResult] = item.get("results") or []
         self._citations.add_search_results(results)
         self._results = tuple(

@@ -65,7 +65,7 @@ class HostedToolWriter:
         # The key is the type of the tool, which no literal of a TypedDict can express.
         call = cast(
             "StepToolCallDelta",
-            {"index": 0, "id": self._call_id, "type": self.tool_type, self.tool_type: self._build_empty_details()},
+            {"index": 0, "id": self._call_id, "type": self.tool_type, self.tool_type: self.build_empty_details()},
         )
         return [
             Event("thread.run.step.created", self._open_step),
@@ -82,14 +82,14 @@ class HostedToolWriter:
         if self.step is not None or self._item is not None:
             return []
         self._item = item
-        return self._apply_item(item)
+        return self.apply_item(item)
 
     def close(self, *, step_status: StepStatus, usage: UsageObject, last_error: LastError | None = None) -> list[Event]:
         """The closing event. A call that was finished before the turn failed is completed all the same."""
         if self._item is not None and self._item.get("status") not in _FAILED_STATUSES:
             step_status, last_error = "completed", None
         call = cast(
-            "StepToolCall", {"id": self._call_id, "type": self.tool_type, self.tool_type: self._build_full_details()}
+            "StepToolCall", {"id": self._call_id, "type": self.tool_type, self.tool_type: self.build_full_details()}
         )
         step: RunStepObject = {**self._open_step, "step_details": {"type": "tool_calls", "tool_calls": [call]}}
         self.step = build_closed_step(step, step_status, at=int(self._now()), usage=usage, last_error=last_error)
@@ -98,23 +98,23 @@ class HostedToolWriter:
     def build_entry(self) -> Entry:
         """The call as a timeline entry."""
         # An item of a tool that `api_types` does not list is sent back like the others.
-        item = cast("InputItem", self._build_replay_item(self._item)) if self._item else None
+        item = cast("InputItem", self.build_replay_item(self._item)) if self._item else None
         return Entry(item=item, run_id=self._run["id"])
 
     def _build_delta(self, **details: object) -> Event:
         call = cast("StepToolCallDelta", {"index": 0, "type": self.tool_type, self.tool_type: details})
         return build_step_delta(self._open_step["id"], call)
 
-    def _build_empty_details(self) -> Mapping[str, object]:
+    def build_empty_details(self) -> Mapping[str, object]:
         raise NotImplementedError
 
-    def _build_full_details(self) -> Mapping[str, object]:
+    def build_full_details(self) -> Mapping[str, object]:
         raise NotImplementedError
 
-    def _apply_item(self, item: JsonMapping, /) -> list[Event]:
+    def apply_item(self, item: JsonMapping, /) -> list[Event]:
         raise NotImplementedError
 
-    def _build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
+    def build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
         return item
 
 
@@ -149,14 +149,6 @@ class ToolFees:
     standing_name: str | None = None
 
 
-def _echo_definition(tool: JsonMapping) -> AssistantTool:
-    return cast("AssistantTool", {"type": tool["type"]})  # a registered tool need not be one of the API
-
-
-def _is_always_replayable(_item: JsonMapping, _container_id: str | None) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class HostedTool:
     """One hosted tool. A new one needs a module that builds this row, and an entry in the registry.
@@ -178,8 +170,8 @@ class HostedTool:
     resource_kind: ResourceKind | None = None
     #: The resources that an assistant with the tool shows when it has none (A22).
     empty_resources: JsonMapping | None = None
-    #: The tool as an assistant or a run shows it (A22).
-    normalize: Callable[[JsonMapping], AssistantTool] = _echo_definition
+    #: The tool as an assistant or a run shows it (A22). By default its type, which need not be one of the API.
+    normalize: Callable[[JsonMapping], AssistantTool] = lambda tool: cast("AssistantTool", {"type": tool["type"]})
 
     # Request (§4)
     #: The tool for the request, from its definition, its resources and the model that the run names; None: left out.
@@ -198,7 +190,7 @@ class HostedTool:
     #: The `include` value of the Assistants API that requests this content.
     content_include: str | None = None
     #: Whether the item may be sent again in the same run; the container is the one that the request names.
-    is_replayable: Callable[[JsonMapping, str | None], bool] = _is_always_replayable
+    is_replayable: Callable[[JsonMapping, str | None], bool] = lambda _item, _container_id: True
 
     # The service
     #: The capability of a service that has the tool: a field of UpstreamCapabilities, or one of its `other_tools`.
