@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -131,11 +131,12 @@ class HeaderLimitProtocol(HttpToolsProtocol):
     """
 
     limits = ConnectionLimits()
-    _header_scope: object = None  # of the request whose head is incomplete
-    _header_bytes = 0
+    _head: object = None  # the scope of the request whose head is incomplete
+    _head_bytes = 0  # of the chunks in which that head is
+    _later_head_bytes = 0  # of those chunks but the first
     _chunk_bytes = 0  # of the chunk that is parsed
-    _max_head_bytes = 0  # of the chunks in which the head is
-    _phase: Literal["head", "body", "complete"] = "head"
+    _is_incomplete = True  # more of a request has to arrive
+    _is_in_body = False
     _has_received = False  # since the timer was started
     _timer: asyncio.TimerHandle | None = None
 
@@ -151,24 +152,23 @@ class HeaderLimitProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        header_scope = self._header_scope
+        head = self._head
         self._chunk_bytes = len(data)
-        if header_scope is not None:
-            self._max_head_bytes += len(data)
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self._phase != "complete":
+        if self._is_incomplete:
             self._has_received = True
             if self._timer is None:
                 self._start_timer(self.limits.header_seconds)
         elif self._timer is not None:
             self._stop_timer()
-        elif self.timeout_keep_alive_task is None and getattr(self.cycle, "response_complete", False):
-            self._phase = "head"  # blank lines between requests
+        elif self.timeout_keep_alive_task is None and self.cycle.response_complete:
+            self._is_incomplete = True  # blank lines between requests
             self._start_timer(self.limits.header_seconds)
-        if header_scope is not None and header_scope is self._header_scope:  # the whole chunk belongs to the head
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES:
-                self._header_scope = None
+        if head is not None and head is self._head:  # the whole chunk belongs to the head
+            self._later_head_bytes += len(data)
+            if self._later_head_bytes > MAX_HEADER_BYTES:
+                self._head = None
                 self.send_400_response(_TOO_LONG_MESSAGE)
 
     def _start_timer(self, seconds: float) -> None:
@@ -182,9 +182,9 @@ class HeaderLimitProtocol(HttpToolsProtocol):
 
     def _handle_timeout(self) -> None:
         self._timer = None
-        if self.transport.is_closing() or self._phase == "complete":
+        if self.transport.is_closing() or not self._is_incomplete:
             return
-        if self.flow.read_paused or (self._phase == "body" and self._has_received):
+        if self.flow.read_paused or (self._is_in_body and self._has_received):
             self._start_timer(self.limits.body_seconds)
         elif getattr(self.cycle, "response_started", False) and not self.cycle.response_complete:
             self.transport.close()
@@ -197,18 +197,17 @@ class HeaderLimitProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_message_complete(self) -> None:
-        self._phase = "complete"
+        self._is_incomplete = False
         super().on_message_complete()
 
     def on_message_begin(self) -> None:
-        self._phase = "head"
         super().on_message_begin()
-        self._header_scope, self._header_bytes, self._max_head_bytes = self.scope, 0, self._chunk_bytes
+        self._is_incomplete, self._is_in_body = True, False
+        self._head, self._head_bytes, self._later_head_bytes = self.scope, self._chunk_bytes, 0
 
     def on_headers_complete(self) -> None:
-        self._phase = "body"
-        self._header_scope = None
-        if self._max_head_bytes > MAX_HEADER_BYTES:
+        self._head, self._is_in_body = None, True
+        if self._head_bytes > MAX_HEADER_BYTES:  # with what else is in these chunks
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > MAX_HEADER_BYTES:
                 raise ValueError(_TOO_LONG_MESSAGE)  # uvicorn's handling of a malformed request

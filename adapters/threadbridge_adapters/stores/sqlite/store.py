@@ -23,6 +23,7 @@ from threadbridge_adapters.stores.sqlite.transactions import (
     TransactionRequest,
     run_on_single_connection,
     run_reads,
+    run_reads_or_writes,
     run_writes,
 )
 from threadbridge_adapters.stores.sqlite.workers import ConnectionWorker, InlineConnection
@@ -36,7 +37,7 @@ READER_THREADS = 2
 MAX_GROUP_COMMIT = 64
 #: One of so many writes goes to the writer's thread, which folds the write-ahead log into the file when it has grown.
 #: The connection on the caller's thread never does, because that waits for the disk.
-WRITES_PER_CHECKPOINT = 128
+WRITES_PER_CHECKPOINT = 250
 
 
 class TransactionScheduler:
@@ -82,13 +83,15 @@ class TransactionScheduler:
         if database.synchronous != "full":  # a commit that waits for the disk would stop the event loop
             self._inline_writer = InlineConnection(
                 connect=lambda: connect_inline_writer(engine, database),
-                run_transactions=partial(run_writes, database=database),
+                run_transactions=partial(run_reads_or_writes, database=database),
             )
 
     async def read(self, request: TransactionRequest[T]) -> T:
-        """Run a read: on this thread if the inline connection is free, else on a reader thread."""
-        if self._inline_reader is not None and self._inline_reader.try_run(request):
-            return request.take_result()
+        """Run a read: on this thread if an inline connection is free, else on a reader thread."""
+        # The connection that writes still has the pages that it wrote last; any other would read them from the file.
+        for inline in (self._inline_writer, self._inline_reader):
+            if inline is not None and inline.try_run(request):
+                return request.take_result()
         return await self.readers.submit(request)
 
     async def write(self, request: TransactionRequest[T], *, large: bool) -> T:

@@ -138,6 +138,20 @@ def run_writes(
         connection.driver.rollback()  # does nothing after a commit
 
 
+def run_reads_or_writes(
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+) -> None:
+    """Run one request on a connection that can do both. A read that writes is rolled back and fails."""
+    (request,) = requests
+    if request.writes:
+        run_writes(connection, requests, database)
+        return
+    changes = connection.driver.total_changes
+    run_reads(connection, requests, database)
+    if connection.driver.total_changes != changes:
+        request.fail(StoreError(f"The store {database} could not be read: the read tried to write."))
+
+
 def run_on_single_connection(
     connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
 ) -> None:
