@@ -17,7 +17,7 @@ PLAIN_WORDS = frozenset(
     """
     access advance application async bridge buffer byte caller catalog check cli client clock compat concurrency
     connect connection copier cost counter decoder default demo detection direct dispatch doctor endpoint env
-    environment exact export factory field fork fsspec full gather http httpx indexing inlining job limited listing
+    environment exact export factory field fork fsspec full gather handler http httpx indexing inlining job limited listing
     loader local main mask media migrate multipart null openai pagination paging parser passthrough polling price
     pricing produced program progress protocol provisioner rate reader record registry reply runtime sdk secret serve
     readiness setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task

@@ -9,7 +9,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._items import check_items, resolve_references
+from threadbridge_adapters.simulator._input_items import check_items, resolve_references
 from threadbridge_adapters.simulator._response_objects import to_stored_items
 from threadbridge_adapters.simulator._state import Conversation, SimulatorState
 from threadbridge_adapters.simulator._validators import paginate

@@ -14,9 +14,9 @@ from typing import Any
 
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock
-from threadbridge_adapters.simulator._context_size import split_arguments, split_words
 from threadbridge_adapters.simulator._scenarios import Scenario
 from threadbridge_adapters.simulator._state import ConversationLock, StoredResponse
+from threadbridge_adapters.simulator._tokens_and_compaction import split_arguments, split_words
 
 _PLACEHOLDER_NUMBER = -1
 _PADDING_BLOCK = 16  # deltas are padded to a multiple of it (recorded)

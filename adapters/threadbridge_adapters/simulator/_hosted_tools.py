@@ -16,7 +16,7 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._containers import ContainerFile, Containers
 from threadbridge_adapters.simulator._file_contents import make_file_bytes
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._request import ResponseRequest
+from threadbridge_adapters.simulator._response_request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
     Output,
     PerformedCode,

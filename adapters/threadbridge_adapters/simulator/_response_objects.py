@@ -8,14 +8,8 @@ from typing import NamedTuple
 
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import IdGenerator
-from threadbridge_adapters.simulator._context_size import (
-    estimate_tokens,
-    make_encrypted_content,
-    split_arguments,
-    split_words,
-)
 from threadbridge_adapters.simulator._models import SNAPSHOTS
-from threadbridge_adapters.simulator._request import ResponseRequest
+from threadbridge_adapters.simulator._response_request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
     FunctionCall,
     Output,
@@ -26,7 +20,13 @@ from threadbridge_adapters.simulator._scenarios import (
     ScriptedResponse,
     TextMessage,
 )
-from threadbridge_adapters.simulator._tools import echo_format, echo_tool
+from threadbridge_adapters.simulator._tokens_and_compaction import (
+    estimate_tokens,
+    make_encrypted_content,
+    split_arguments,
+    split_words,
+)
+from threadbridge_adapters.simulator._tool_validation import echo_format, echo_tool
 from threadbridge_adapters.simulator._validators import EMPTY_OBJECT
 
 _TOOL_USAGE: JsonObject = {

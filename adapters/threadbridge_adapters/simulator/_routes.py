@@ -12,7 +12,7 @@ from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._event_stream import ConnectionBrokenError
 from threadbridge_adapters.simulator._files import MAX_PART_BYTES
-from threadbridge_adapters.simulator._route_adapters import (
+from threadbridge_adapters.simulator._route_handlers import (
     RouteCall,
     RouteHandler,
     download_route,

@@ -16,8 +16,8 @@ from threadbridge_adapters.simulator._prompt_directives import (
     ToolDirective,
     parse_directives,
 )
-from threadbridge_adapters.simulator._request import ResponseRequest
-from threadbridge_adapters.simulator._tools import make_sample
+from threadbridge_adapters.simulator._response_request import ResponseRequest
+from threadbridge_adapters.simulator._tool_validation import make_sample
 from threadbridge_adapters.simulator._validators import EMPTY_OBJECT
 
 

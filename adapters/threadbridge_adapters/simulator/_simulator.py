@@ -15,7 +15,6 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _response_objects as response_objects
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._containers import Containers
-from threadbridge_adapters.simulator._context_size import compact_response, count_input_tokens, select_visible_context
 from threadbridge_adapters.simulator._conversations import Conversations
 from threadbridge_adapters.simulator._event_stream import (
     TERMINAL_EVENTS,
@@ -26,10 +25,10 @@ from threadbridge_adapters.simulator._event_stream import (
 )
 from threadbridge_adapters.simulator._files import Files, Uploads
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
+from threadbridge_adapters.simulator._input_items import check_pairing, resolve_references
 from threadbridge_adapters.simulator._input_media import check_media_availability
-from threadbridge_adapters.simulator._items import check_pairing, resolve_references
 from threadbridge_adapters.simulator._models import ModelTable
-from threadbridge_adapters.simulator._request import (
+from threadbridge_adapters.simulator._response_request import (
     PARAMETERS,
     ResponseRequest,
     check_capabilities,
@@ -46,6 +45,11 @@ from threadbridge_adapters.simulator._state import (
     StoredResponse,
 )
 from threadbridge_adapters.simulator._state import new_id as make_random_id
+from threadbridge_adapters.simulator._tokens_and_compaction import (
+    compact_response,
+    count_input_tokens,
+    select_visible_context,
+)
 from threadbridge_adapters.simulator._validators import paginate
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_store_files import FullTextIndex

@@ -16,7 +16,6 @@ from typing import Any, Final
 from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._context_size import iterate_word_starts
 from threadbridge_adapters.simulator._file_contents import (
     SUPPORTED_EXTENSIONS,
     UnreadableDocumentError,
@@ -25,6 +24,7 @@ from threadbridge_adapters.simulator._file_contents import (
     get_extension,
 )
 from threadbridge_adapters.simulator._files import StoredFile
+from threadbridge_adapters.simulator._tokens_and_compaction import iterate_word_starts
 
 #: Maximum tokens of one file at the service.
 MAX_FILE_TOKENS: Final = 5_000_000

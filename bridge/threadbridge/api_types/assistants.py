@@ -1,4 +1,4 @@
-"""Assistants with their tools, and threads (A20-A24, A27, A28, A55)."""
+"""Assistants and their tools (A20-A24, A28, A55)."""
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
@@ -160,13 +160,3 @@ class AssistantObject(TypedDict):
     tool_resources: ToolResources
     metadata: Metadata
     response_format: ResponseFormat
-
-
-class ThreadObject(TypedDict):
-    """A conversation, in wire order (A27)."""
-
-    id: str
-    object: Literal["thread"]
-    created_at: int
-    metadata: Metadata
-    tool_resources: ToolResources

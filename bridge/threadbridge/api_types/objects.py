@@ -2,10 +2,10 @@
 
 from typing import Generic, Literal, TypeAlias, TypedDict, TypeVar
 
-from threadbridge.api_types.assistants import AssistantObject, ThreadObject
-from threadbridge.api_types.messages import MessageObject, StreamedMessageObject
+from threadbridge.api_types.assistants import AssistantObject
 from threadbridge.api_types.runs import RunObject, RunStepObject
 from threadbridge.api_types.stream_deltas import MessageDeltaObject, RunStepDeltaObject
+from threadbridge.api_types.threads import MessageObject, StreamedMessageObject, ThreadObject
 
 
 class Identified(TypedDict):

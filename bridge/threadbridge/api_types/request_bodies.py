@@ -3,8 +3,8 @@
 from typing import Literal, NotRequired, Required, TypeAlias, TypedDict
 
 from threadbridge.api_types.assistants import AssistantTool, Metadata, ResponseFormat, ToolChoice, ToolResources
-from threadbridge.api_types.messages import Attachment, ImageFilePart, ImageUrlPart, MessageRole
 from threadbridge.api_types.runs import TruncationStrategy
+from threadbridge.api_types.threads import Attachment, ImageFilePart, ImageUrlPart, MessageRole
 
 
 class TextPartBody(TypedDict):

@@ -3,7 +3,8 @@
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from threadbridge.api_types.assistants import RankingOptions
-from threadbridge.api_types.messages import (
+from threadbridge.api_types.runs import FileSearchResult, ImageOutput, LogsOutput
+from threadbridge.api_types.threads import (
     FileCitationAnnotation,
     FilePathAnnotation,
     ImageFilePart,
@@ -11,7 +12,6 @@ from threadbridge.api_types.messages import (
     MessageRole,
     RefusalPart,
 )
-from threadbridge.api_types.runs import FileSearchResult, ImageOutput, LogsOutput
 
 
 class FileCitationAnnotationDelta(FileCitationAnnotation):

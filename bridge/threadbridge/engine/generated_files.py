@@ -40,8 +40,8 @@ from threadbridge.service.generated_files import (
 )
 from threadbridge.settings import Limits
 from threadbridge.sse import escape_line_separators
+from threadbridge.translation.generated_files import GeneratedFile, get_base_name, is_image
 from threadbridge.translation.input_items import collect_image_file_ids, inline_images
-from threadbridge.translation.produced_files import ProducedFile, get_base_name, is_image
 
 T = TypeVar("T")
 
@@ -63,9 +63,9 @@ class FileCopier:
         self._name_blob = name_blob
         self._limits = limits
         self._semaphore = asyncio.Semaphore(limits.concurrent_copies)
-        self._tasks: dict[asyncio.Task[Blob | None], ProducedFile] = {}
+        self._tasks: dict[asyncio.Task[Blob | None], GeneratedFile] = {}
 
-    def start_copies(self, files: Sequence[ProducedFile]) -> None:
+    def start_copies(self, files: Sequence[GeneratedFile]) -> None:
         """Copy the files that are not being copied yet; `files` are all that are known by now."""
         for file in files[len(self._tasks) :]:
             self._tasks[asyncio.ensure_future(self._copy(file))] = file
@@ -86,7 +86,7 @@ class FileCopier:
                 _log.warning("the copy of a generated file took too long and was abandoned", file_id=file.file_id)
         return copied
 
-    async def _copy(self, file: ProducedFile) -> Blob | None:
+    async def _copy(self, file: GeneratedFile) -> Blob | None:
         try:
             async with self._semaphore:
                 if file.container_file is None:

@@ -85,7 +85,7 @@ class HostedToolSession:
 
     def start_file_copies(self) -> None:
         """Copy the files that the last translated event made known."""
-        self._file_copier.start_copies(self._translator.produced_files)
+        self._file_copier.start_copies(self._translator.generated_files)
 
     async def wait_for_file_copies(self) -> None:
         """Wait until every file is copied or its copy was abandoned."""

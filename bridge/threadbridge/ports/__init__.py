@@ -15,6 +15,18 @@ from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
 from threadbridge.ports.event_bus import EventBus, EventPublisher, EventReader, StreamState
 from threadbridge.ports.executor import Executor, RunReference
+from threadbridge.ports.requests import (
+    BackendCapabilities,
+    ListQuery,
+    PassthroughRequest,
+    PolledRun,
+    RequestContext,
+    RequestIdentity,
+    WarningSink,
+    WireRequest,
+    WireResponse,
+    discard_warning,
+)
 from threadbridge.ports.spending import PriceList, Rates, SpendByKey, SpendScope, SpendTotals
 from threadbridge.ports.store import (
     Entry,
@@ -34,18 +46,6 @@ from threadbridge.ports.store import (
     Turn,
 )
 from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream, build_path
-from threadbridge.ports.wire_types import (
-    BackendCapabilities,
-    ListQuery,
-    PassthroughRequest,
-    PolledRun,
-    RequestContext,
-    RequestIdentity,
-    WarningSink,
-    WireRequest,
-    WireResponse,
-    discard_warning,
-)
 from threadbridge.sse import Event
 
 __all__ = [

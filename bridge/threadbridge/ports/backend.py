@@ -17,7 +17,7 @@ from threadbridge.api_types import (
     ThreadObject,
     UpdatedMessageObject,
 )
-from threadbridge.ports.wire_types import (
+from threadbridge.ports.requests import (
     BackendCapabilities,
     ListQuery,
     PassthroughRequest,

@@ -17,7 +17,7 @@ from threadbridge.service import cleanup_intents
 from threadbridge.service.cleanup_intents import CleanupIntent
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.object_factory import build_list_object
-from threadbridge.translation.produced_files import ProducedFile
+from threadbridge.translation.generated_files import GeneratedFile
 
 
 class FileObject(TypedDict):
@@ -46,7 +46,7 @@ class FileRow(TypedDict):
 class PersistedFile(NamedTuple):
     """A file of a turn whose contents are in the blob store."""
 
-    file: ProducedFile
+    file: GeneratedFile
     blob: Blob
 
 

@@ -10,8 +10,8 @@ from typing import TypedDict, cast
 
 from threadbridge.api_types import JsonMapping, JsonObject, RunObject, is_json_list
 from threadbridge.ports import ObjectKind, Session
+from threadbridge.translation.generated_files import ContainerFileRef
 from threadbridge.translation.hosted_tools.registry import get_resource_ids, list_hosted_tools
-from threadbridge.translation.produced_files import ContainerFileRef
 
 
 class _ContainerRow(TypedDict):

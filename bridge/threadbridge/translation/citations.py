@@ -14,7 +14,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from threadbridge.api_types import FileSearchCallResult, JsonMapping, OutputAnnotation
-from threadbridge.translation.produced_files import ProducedFiles
+from threadbridge.translation.generated_files import GeneratedFiles
 
 _MARKER = re.compile(r"【\d+:\d+†[^】]*】")
 #: The characters with which models delimit citations in their text: start, end, separator. Services that turn them into
@@ -61,8 +61,8 @@ Citation: TypeAlias = MarkerCitation | PathCitation | ImageCitation
 class CitationResolver:
     """Resolves annotations by the results of the turn's searches and the files of its code."""
 
-    def __init__(self, produced_files: ProducedFiles) -> None:
-        self.produced_files = produced_files
+    def __init__(self, generated_files: GeneratedFiles) -> None:
+        self.generated_files = generated_files
         self._search_count = 0
         self._marker_numbers: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
         self._aliases: dict[str, str] = {}  # some services cite by an internal ID (S8)
@@ -97,10 +97,10 @@ class CitationResolver:
             return None
         filename = fields.get("filename") or file_id
         if fields.get("end_index"):
-            lasting_id = self.produced_files.register_container_file(container_id, file_id, filename)
+            lasting_id = self.generated_files.register_container_file(container_id, file_id, filename)
             return _build_path_citation(fields, lasting_id)
         # The file is shown, not mentioned: start and end are 0 (§6).
-        image_id = self.produced_files.register_cited_image(container_id, file_id, filename)
+        image_id = self.generated_files.register_cited_image(container_id, file_id, filename)
         return ImageCitation(image_id) if image_id is not None else None
 
     def resolve_mark(self, mark: str, offset: int) -> Sequence[MarkerCitation]:

@@ -72,7 +72,7 @@ class MessageWriter:
             Event("thread.run.step.in_progress", self._open_step),
             Event("thread.message.created", message),
             Event("thread.message.in_progress", message),
-            *(self._add_image(file_id) for file_id in self._citations.produced_files.pop_unattached_images()),
+            *(self._add_image(file_id) for file_id in self._citations.generated_files.pop_unattached_images()),
         ]
 
     def add(self, kind: PartKind, content_index: int, fragment: str) -> list[Event]:

@@ -22,7 +22,7 @@ from threadbridge.api_types import (
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Entry, Event, IdGenerator, Turn
 from threadbridge.run_states import RunStatus, transition_run
-from threadbridge.translation.produced_files import ContainerFileRef, ProducedFile
+from threadbridge.translation.generated_files import ContainerFileRef, GeneratedFile
 from threadbridge.translation.run_errors import (
     INTERRUPTION_CLOSURES,
     TurnClosure,
@@ -70,7 +70,7 @@ class TurnOutcome:
     entries: Sequence[Entry]
     turn: Turn
     #: The files that code made; the messages cite them already.
-    files: Sequence[ProducedFile] = ()
+    files: Sequence[GeneratedFile] = ()
     #: The lasting IDs of all files known in containers, by container and container file.
     container_file_ids: Mapping[ContainerFileRef, str] = field(default_factory=dict[ContainerFileRef, str])
     #: The ID of the last item of the response; None where it has none.
@@ -93,7 +93,7 @@ class TurnTranslator:
     hosted tool is a step of its own. Reasoning is stored for replay but not shown, so a turn of reasoning alone has no
     step.
 
-    `produced_files` lists the files that code made as they become known, so that they can be copied meanwhile.
+    `generated_files` lists the files that code made as they become known, so that they can be copied meanwhile.
     `known_files` are the IDs of the files of earlier turns. Before the last event of a response that used a
     `container_id`, pass the container's files to `add_container_files`: not every file is cited (§12).
     """
@@ -129,9 +129,9 @@ class TurnTranslator:
         self._builder = self._create_builder()
 
     @property
-    def produced_files(self) -> Sequence[ProducedFile]:
+    def generated_files(self) -> Sequence[GeneratedFile]:
         """The files that the turn's code made, in the order they became known."""
-        return self._builder.produced_files.files
+        return self._builder.generated_files.files
 
     def add_container_files(self, files: Sequence[JsonMapping]) -> list[Event]:
         """Add the files in the turn's container (`GET /containers/{id}/files`), so that uncited ones are shown too."""
@@ -306,8 +306,8 @@ class TurnTranslator:
             run=run,
             steps=self._builder.steps,
             entries=self._builder.build_entries(incomplete=incomplete),
-            files=tuple(self.produced_files),
-            container_file_ids=dict(self._builder.produced_files.container_file_ids),
+            files=tuple(self.generated_files),
+            container_file_ids=dict(self._builder.generated_files.container_file_ids),
             last_item_id=self._last_item_id,
             turn=turn,
         )

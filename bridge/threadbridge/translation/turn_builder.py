@@ -19,11 +19,11 @@ from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.content_parts import PartKind
 from threadbridge.translation.function_calls import FunctionCallWriter, ToolCallsWriter
+from threadbridge.translation.generated_files import ContainerFileRef, GeneratedFiles, is_image
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolWriter
 from threadbridge.translation.hosted_tools.registry import find_by_fragment_event, find_by_item_type
 from threadbridge.translation.message_writer import MessageWriter
 from threadbridge.translation.output_items import OutputItems, OutputSlot
-from threadbridge.translation.produced_files import ContainerFileRef, ProducedFiles, is_image
 from threadbridge.translation.wire_objects import zero_usage
 
 #: An index that no event has: a finished message takes no further fragments.
@@ -45,8 +45,8 @@ class TurnBuilder:
         self._new_id = new_id
         self._now = now
         #: The files that code made.
-        self.produced_files = ProducedFiles(new_id, known_files)
-        self._citations = CitationResolver(self.produced_files)
+        self.generated_files = GeneratedFiles(new_id, known_files)
+        self._citations = CitationResolver(self.generated_files)
         self._items = OutputItems()
         self._writers: list[MessageWriter | HostedToolWriter] = []
         self._message_index: Any = _NO_INDEX
@@ -195,7 +195,7 @@ class TurnBuilder:
             container_file = (container_id, file["id"])
             if file.get("source") == "user":
                 continue
-            known = self.produced_files.get_file_id(container_file)
+            known = self.generated_files.get_file_id(container_file)
             if known is not None:
                 if self.message is not None:  # made by an earlier turn, or cited: not every mention is
                     events += self.message.cite_mentions(path, known, paths)
@@ -203,15 +203,15 @@ class TurnBuilder:
             name = path.rpartition("/")[2]
             # A drawing that was shown and not saved is named after its ID: the outputs of the call contained its bytes.
             is_drawing = name.startswith(file["id"])
-            image_id = self.produced_files.register_cited_image(*container_file, name) if is_drawing else None
-            if is_drawing and image_id is None and self.produced_files.get_file_id(container_file) is not None:
+            image_id = self.generated_files.register_cited_image(*container_file, name) if is_drawing else None
+            if is_drawing and image_id is None and self.generated_files.get_file_id(container_file) is not None:
                 continue
-            file_id = image_id or self.produced_files.register_container_file(*container_file, name)
+            file_id = image_id or self.generated_files.register_container_file(*container_file, name)
             if self.message is None:
                 continue
             mention_events = self.message.cite_mentions(path, file_id, paths)
             # A drawing that was also saved is shown once.
-            is_unshown_image = is_image(name) and not self.produced_files.has_inline_image_of_size(file.get("bytes"))
+            is_unshown_image = is_image(name) and not self.generated_files.has_inline_image_of_size(file.get("bytes"))
             events += mention_events or (self.message.add_image(file_id) if is_unshown_image else [])
         return events
 
@@ -235,8 +235,8 @@ class TurnBuilder:
         """Drop the response: its steps are closed and stay, everything else is discarded."""
         hosted, self.hosted_calls = self.hosted_calls, []
         self._items = OutputItems()
-        self.produced_files.clear_unattached_images()
-        self._citations = CitationResolver(self.produced_files)
+        self.generated_files.clear_unattached_images()
+        self._citations = CitationResolver(self.generated_files)
         return [
             event for call in hosted for event in call.close(step_status="failed", usage=zero_usage(), last_error=error)
         ]

@@ -18,7 +18,7 @@ from threadbridge.service.cleanup_intents import CleanupIntent
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.settings import Limits
-from threadbridge.translation.produced_files import ProducedFile
+from threadbridge.translation.generated_files import GeneratedFile
 
 CODE = "PYTHON 1\nWRITES sums.csv 1,2"
 
@@ -56,7 +56,7 @@ class Turn:
         return await self._here.blobs.put(pieces(content), max_bytes=100, name_for=named)
 
     async def is_written(self, file_id: str, blob: Blob) -> frozenset[str]:
-        kept = [PersistedFile(ProducedFile(file_id, "sums.csv"), blob)]
+        kept = [PersistedFile(GeneratedFile(file_id, "sums.csv"), blob)]
         return await self._here.store.write(
             lambda session: generated_files.add_files(session, self.context(), kept), tenant=self._tenant
         )

@@ -42,7 +42,7 @@ from threadbridge.errors import TranslationError
 from threadbridge.ports import Event
 from threadbridge.translation.citations import CONTROL_CHARACTERS, strip_markers
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
-from threadbridge.translation.produced_files import ProducedFile
+from threadbridge.translation.generated_files import GeneratedFile
 from threadbridge.translation.stream_translator import TurnTranslator, iterate_events
 from threadbridge.translation.wire_objects import add_usage as summed
 
@@ -202,8 +202,8 @@ def test_a85_a86_a_drawing_is_in_front_of_the_text_and_a_cited_file_is_a_path() 
     shown = [entry.message for entry in outcome(STREAMS["code"]).entries if entry.message][-1]
 
     picture, saved = produced
-    assert picture == ProducedFile(picture.file_id, f"{picture.file_id}.png", content=b"png")
-    assert saved == ProducedFile(saved.file_id, "a.csv", container_file=("cntr_1", "cfile_2"))
+    assert picture == GeneratedFile(picture.file_id, f"{picture.file_id}.png", content=b"png")
+    assert saved == GeneratedFile(saved.file_id, "a.csv", container_file=("cntr_1", "cfile_2"))
     path = "sandbox:/mnt/data/a.csv"
     assert shown["content"] == [
         {"type": "image_file", "image_file": {"file_id": picture.file_id}},
@@ -551,7 +551,7 @@ def test_nothing_is_discovered_where_no_code_ran() -> None:
     turn = translator()
 
     assert turn.add_container_files([lying("a.csv")]) == []
-    assert turn.produced_files == []
+    assert turn.generated_files == []
 
 
 # -- Spans -----------------------------------------------------------------------------------------------------------

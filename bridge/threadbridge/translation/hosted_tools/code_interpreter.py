@@ -84,7 +84,7 @@ class CodeInterpreterWriter(HostedToolWriter):
             return {"type": "logs", "logs": logs}
         file_id = None
         if kind == "image" and isinstance(url, str):
-            file_id = self._citations.produced_files.register_inline_image(url)
+            file_id = self._citations.generated_files.register_inline_image(url)
         return None if file_id is None else {"type": "image", "image": {"file_id": file_id}}
 
     def build_replay_item(self, item: JsonMapping, /) -> JsonMapping:

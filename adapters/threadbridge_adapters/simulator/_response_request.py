@@ -9,10 +9,10 @@ from typing import Any
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._context_size import check_context_management
-from threadbridge_adapters.simulator._items import check_items
+from threadbridge_adapters.simulator._input_items import check_items
 from threadbridge_adapters.simulator._models import ModelTable, ModelTraits, SamplingSupport
-from threadbridge_adapters.simulator._tools import (
+from threadbridge_adapters.simulator._tokens_and_compaction import check_context_management
+from threadbridge_adapters.simulator._tool_validation import (
     check_choice_against_tools,
     check_format,
     check_tool_choice,

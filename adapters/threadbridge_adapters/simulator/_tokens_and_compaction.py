@@ -1,4 +1,4 @@
-"""Token counts: an estimate that depends only on the text and is the same with and without streaming."""
+"""Token counts, which depend only on the text; encrypted content; and the compaction of long contexts (§11)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from threadbridge.translation.produced_files import ProducedFiles, get_base_name
+from threadbridge.translation.generated_files import GeneratedFiles, get_base_name
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_name_has_no_directories(sent: str, name: str) -> None:
 
 def test_files_of_a_turn_have_names_without_directories() -> None:
     numbers = count(1)
-    files = ProducedFiles(lambda prefix: f"{prefix}_{next(numbers)}")
+    files = GeneratedFiles(lambda prefix: f"{prefix}_{next(numbers)}")
 
     files.register_container_file("cntr_1", "cfile_1", "../../.ssh/authorized_keys")
     files.register_container_file("cntr_1", "cfile_2", "..")

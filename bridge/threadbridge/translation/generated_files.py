@@ -22,7 +22,7 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
-class ProducedFile:
+class GeneratedFile:
     """A file to store: its bytes, or else the container file to download them from."""
 
     file_id: str
@@ -31,7 +31,7 @@ class ProducedFile:
     content: bytes | None = None
 
 
-class ProducedFiles:
+class GeneratedFiles:
     """Every file of the turn, once. `known_ids` are those of files from earlier turns in the same container."""
 
     def __init__(self, new_id: IdGenerator, known_ids: Mapping[ContainerFileRef, str] | None = None) -> None:
@@ -40,7 +40,7 @@ class ProducedFiles:
         self._unlocated: list[str] = []  # inline images whose container file is not known yet
         self._unattached: list[str] = []  # images that no message has shown yet
         #: The new ones, in the order they became known.
-        self.files: list[ProducedFile] = []
+        self.files: list[GeneratedFile] = []
 
     @property
     def container_file_ids(self) -> Mapping[ContainerFileRef, str]:
@@ -57,7 +57,7 @@ class ProducedFiles:
         known = self._ids.get(container_file)
         if known is None:
             known = self._ids[container_file] = self._new_file_id()
-            self.files.append(ProducedFile(known, get_base_name(filename) or known, container_file=container_file))
+            self.files.append(GeneratedFile(known, get_base_name(filename) or known, container_file=container_file))
         return known
 
     def register_inline_image(self, url: str) -> str | None:
@@ -71,7 +71,7 @@ class ProducedFiles:
             return None
         extension = head.removeprefix("data:image/")
         file_id = self._new_file_id()
-        self.files.append(ProducedFile(file_id, get_base_name(f"{file_id}.{extension}"), content=content))
+        self.files.append(GeneratedFile(file_id, get_base_name(f"{file_id}.{extension}"), content=content))
         self._unlocated.append(file_id)
         self._unattached.append(file_id)
         return file_id

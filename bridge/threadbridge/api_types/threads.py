@@ -1,14 +1,24 @@
-"""Messages and their parts (A32-A40, A84-A86)."""
+"""Threads (A27), messages and their parts (A32-A40, A84-A86)."""
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
-from threadbridge.api_types.assistants import Metadata
+from threadbridge.api_types.assistants import Metadata, ToolResources
 
 MessageRole: TypeAlias = Literal["user", "assistant"]
 MessageStatus: TypeAlias = Literal["in_progress", "incomplete", "completed"]
 MessageIncompleteReason: TypeAlias = Literal[
     "content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"
 ]
+
+
+class ThreadObject(TypedDict):
+    """A conversation, in wire order (A27)."""
+
+    id: str
+    object: Literal["thread"]
+    created_at: int
+    metadata: Metadata
+    tool_resources: ToolResources
 
 
 class FileCitation(TypedDict):

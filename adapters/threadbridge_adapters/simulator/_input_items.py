@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
-from threadbridge_adapters.simulator import _context_size as encrypted_content
 from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator import _tokens_and_compaction as encrypted_content
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._input_media import MEDIA_SOURCES, check_media_source
 from threadbridge_adapters.simulator._state import SimulatorState

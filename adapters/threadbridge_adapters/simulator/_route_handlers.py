@@ -1,4 +1,4 @@
-"""Transport-independent requests and responses of the simulator's routes, and adapters for kinds of routes."""
+"""Handlers of the simulator's routes, by the kind of their requests and responses."""
 
 from __future__ import annotations
 
