@@ -227,7 +227,7 @@ class Limits(_Section):
     retry_seconds: float = Field(default=900.0, ge=0)
     #: US dollars that one run may cost: it fails before the request that would exceed them. None: unlimited.
     run_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
-    #: The same for all runs of the tenant within so many days, of which today (UTC) is the last.
+    #: The same for all runs of the tenant within this many days, today (UTC) included.
     tenant_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
     tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
     #: Seconds after which a sampling parameter that a model rejected is sent again.

@@ -15,15 +15,15 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    access advance application async bridge buffer byte caller catalog check cli client clock compat concurrency
-    connect connection copier cost counter decoder default demo detection direct dispatch doctor endpoint env
-    environment exact export factory field fork fsspec full gather handler http httpx indexing inlining job limited listing
-    loader local main mask media migrate multipart null openai pagination paging parser passthrough polling price
-    pricing produced program progress protocol provisioner rate reader record registry reply runtime sdk secret serve
-    readiness setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task
-    threadbridge translation upgrade validation validator verification
-    exporter load check comparison convert conversion converter dump finding foundry html ledger markdown mirror
-    normalisation parquet progress rewrite scanner sarif seal shard verify zstd csv json har cassette sniffer
+    access advance application async bridge buffer byte caller cassette catalog check cli client clock comparison
+    compat concurrency connect connection conversion convert converter copier cost counter csv decoder default demo
+    detection direct dispatch doctor dump endpoint env environment exact export exporter factory field finding fork
+    foundry fsspec full gather handler har html http httpx indexing inlining job json ledger limited listing load
+    loader local main markdown mask media migrate mirror multipart normalisation null openai pagination paging
+    parquet parser passthrough polling price pricing produced program progress protocol provisioner rate reader
+    readiness record registry reply rewrite runtime sarif scanner sdk seal secret serve setting shard simulate
+    snapshot sniffer spending sql sqlite sse startup statement storage streaming sync table task threadbridge
+    translation upgrade validation validator verification verify zstd
     """.split()
 )
 

@@ -12,7 +12,7 @@ from threadbridge.settings import Limits
 from threadbridge.sse import encode_frame_with_id
 
 _READER_TOO_SLOW_MESSAGE = (
-    "This stream was read too slowly, and what comes next is kept no longer. Retrieve the run to see how it is."
+    "This stream was read too slowly, so its next events were discarded. Retrieve the run to see its status."
 )
 #: Letters and digits of an id that make a log's name: few, for they are in every frame, yet no two logs share them.
 _NAME_LENGTH = 10

@@ -91,7 +91,7 @@ OutputContentPart: TypeAlias = OutputTextPart | OutputRefusalPart
 
 
 class InputMessageItem(TypedDict):
-    """A message to the model. `role` tells it from the model's own."""
+    """A message to the model. `role` distinguishes it from the model's own."""
 
     type: Literal["message"]
     role: Literal["user", "system", "developer"]
@@ -419,7 +419,7 @@ class ResponseObject(TypedDict, total=False):
 class ResponseEvent(TypedDict, total=False):
     """An event: `type`, and of the other keys those that its type has.
 
-    One type for all events: servers leave out the keys by which the reference tells them apart (S4).
+    One type for all events: servers leave out the keys by which the reference distinguishes them (S4).
     """
 
     type: Required[str]

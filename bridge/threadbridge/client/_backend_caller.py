@@ -49,7 +49,7 @@ class AsyncBackendCaller:
         self._context = RequestContext(tenant)
         self._closed = False
         self._clock = clock or SystemClock()
-        with contextlib.suppress(RuntimeError):  # created outside of a loop: whoever opened the backend closes it
+        with contextlib.suppress(RuntimeError):  # created outside of a loop: the owner of the backend closes it
             weakref.finalize(
                 self, close_later, asyncio.get_running_loop(), backend.aclose, pid=os.getpid()
             ).atexit = False

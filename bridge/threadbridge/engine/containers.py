@@ -49,7 +49,7 @@ class ContainerProvisioner:
     ) -> str | None:
         """The id of a container that has these files; None where the service has none to give.
 
-        Whether a held one still lives is not asked: a request for each turn, for what happens once in twenty minutes.
+        Does not check whether the current one still exists: it expires rarely, and a check would be a request per turn.
         """
         if current is None:
             return await self.replace_container(thread_id, file_ids, warn=warn)
@@ -92,7 +92,7 @@ class ContainerProvisioner:
         return container_id
 
     async def list_files(self, container_id: str) -> Sequence[JsonObject]:
-        """What lies in the container; nothing where the service does not tell."""
+        """The files in the container; none if the service does not list them."""
         container_files: list[JsonObject] = []
         after: str | None = None
         for _ in range(_MAX_PAGES):

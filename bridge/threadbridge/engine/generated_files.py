@@ -115,7 +115,7 @@ class ImageInliner:
         self._data_urls: dict[str, str] = {}
 
     async def inline_images(self, body: CreateResponseBody) -> CreateResponseBody:
-        """The request with the contents of generated images in place of their ids.
+        """The request with the contents of generated images instead of their ids.
 
         Raises StoreError if they cannot be read.
         """

@@ -12,7 +12,9 @@ from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import Clock, EventReader
 from threadbridge.service.run_state import ThreadBusy
 
-DEADLINE_PASSED_MESSAGE = "The request's time was up before the run ended. The run goes on: retrieve it to see how."
+DEADLINE_PASSED_MESSAGE = (
+    "The deadline of the request passed before the run ended. The run continues; retrieve it to see its status."
+)
 
 
 @asynccontextmanager

@@ -34,7 +34,9 @@ COMMIT_ATTEMPTS = 8
 _FIRST_COMMIT_PAUSE_SECONDS, _LONGEST_COMMIT_PAUSE_SECONDS = 1.0, 30.0
 
 _RUN_DELETED_MESSAGE = "The run is gone: its thread was deleted."
-_PROCESS_ENDING_MESSAGE = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
+_PROCESS_ENDING_MESSAGE = (
+    "This process is stopping. Another one, or the next, continues the run; retrieve it to see its status."
+)
 
 
 class TurnRunner:

@@ -16,7 +16,7 @@ from threadbridge.ports.executor import RunReference
 from threadbridge.sse import Event
 
 #: The error of followers whose run may have continued, but whose events ended.
-STREAM_LOST_MESSAGE = "The run goes on, or has ended, without this stream: retrieve it to see how."
+STREAM_LOST_MESSAGE = "This stream broke off; the run may continue or have ended. Retrieve it to see its status."
 
 
 class StreamState(Enum):
@@ -120,7 +120,7 @@ class EventPublisher(Protocol):
 class EventBus(Protocol):
     """Carries the events of runs from the process that performs a turn to all that follow the run.
 
-    Runs are told apart by tenant and id. Called on one event loop.
+    Runs are identified by tenant and id. Called on one event loop.
     """
 
     def open_turn(self, run: RunReference) -> EventPublisher:

@@ -1,4 +1,4 @@
-"""The port of an upstream: a Responses API service, with the files, vector stores and containers beside it."""
+"""The port of an upstream: a Responses API service with its files, vector stores and containers."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
-        """Call `callback` on the running loop after so many seconds; the returned function cancels it."""
+        """Call `callback` on the running loop after this time; the returned function cancels it."""
         return asyncio.get_running_loop().call_later(seconds, callback).cancel
 
 

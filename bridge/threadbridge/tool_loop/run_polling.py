@@ -77,5 +77,5 @@ def get_run_error(run: RunObject) -> RunError | None:
 def build_round_limit_error(run: RunObject, max_rounds: int) -> RunError:
     """The error of a run that was cancelled because it required tool outputs too often."""
     return RunCancelled(
-        f"run {run['id']} was cancelled: it asked for tool outputs more than {max_rounds} times (max_rounds)", run
+        f"run {run['id']} was cancelled: it required tool outputs more than {max_rounds} times (max_rounds)", run
     )

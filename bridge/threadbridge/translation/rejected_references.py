@@ -185,4 +185,4 @@ def _describe(reference: Reference) -> str:
 def _format_warning(reference: Reference) -> str:
     if reference.kind == "reasoning":
         return "The service rejected the reasoning of earlier turns; it was left out."
-    return f"{_describe(reference)} cannot be used by the service; the model was told that it is not available."
+    return f"{_describe(reference)} cannot be used by the service; a note tells the model that it is not available."

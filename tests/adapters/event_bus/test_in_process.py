@@ -25,7 +25,7 @@ def some_logs(clock: ManualClock | None = None, **limits: float) -> InProcessEve
 
 
 def told(logs: InProcessEventBus, run_id: str, *events: Event) -> EventLog:
-    """A turn that was told while nobody read along."""
+    """A turn whose events were published without a reader."""
     log = logs.open_turn(run(run_id))
     feed = RunStream(log, 10, has_reader=False)
     for event in events:

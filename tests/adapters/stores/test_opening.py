@@ -109,8 +109,8 @@ def test_a_url_names_a_place(url: str, place: SqliteDatabase) -> None:
     [
         ("", "'' is not a path"),
         ("a\0b", r"'a\x00b' is not a path"),
-        ("mongodb://user:secret@host/db", "mongodb: is not a kind of store this version has"),
-        ("sqlite://host/a.db", "sqlite: is not a kind of store this version has"),
+        ("mongodb://user:secret@host/db", "mongodb: is not a kind of store that this version supports"),
+        ("sqlite://host/a.db", "sqlite: is not a kind of store that this version supports"),
         ("://", "the URL cannot be read"),
         ("sqlite:///a.db?mode=ro", "unknown option 'mode'; allowed are synchronous and busy_timeout"),
         ("sqlite:///a.db?synchronous=off", "synchronous='off' is not one of normal, full"),

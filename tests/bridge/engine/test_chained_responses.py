@@ -1,4 +1,4 @@
-"""`history = "chained"`: a response goes on from the last one, and the model knows what it would know otherwise."""
+"""`history = "chained"`: a response continues from the last one, and the model sees the same history as otherwise."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ async def test_the_stream_of_a_turn_ends_at_the_deadline_and_the_run_continues(e
 
     await pass_time(clock, reading)
 
-    with pytest.raises(UpstreamTimeout, match="The run goes on"):
+    with pytest.raises(UpstreamTimeout, match="The run continues"):
         await reading
     [stored] = (await backend.list_runs(CONTEXT, thread_id, ListQuery()))["data"]
     assert stored["status"] == "in_progress"

@@ -1,4 +1,4 @@
-"""A backend that remembers what it was asked and answers what it was told to."""
+"""A backend that records its calls and returns scripted answers."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def parse_store_url(url: str | None) -> SqliteDatabase:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreError(
-                f"The directory {path.parent} for the store could not be made ({exc.strerror}); name another with "
+                f"The directory {path.parent} for the store could not be created ({exc.strerror}); name another with "
                 "--store."
             ) from exc
         return SqliteDatabase(path)
@@ -93,7 +93,9 @@ def _parse_sqlite_url(text: str) -> SqliteDatabase:
     except (ArgumentError, ValueError) as exc:
         raise ConfigurationError(f"store: the URL cannot be read; {_EXAMPLES}.") from exc
     if url.get_backend_name() != "sqlite" or url.host:
-        raise ConfigurationError(f"store: {url.drivername}: is not a kind of store this version has; {_EXAMPLES}.")
+        raise ConfigurationError(
+            f"store: {url.drivername}: is not a kind of store that this version supports; {_EXAMPLES}."
+        )
     path = None if url.database in (None, "", ":memory:") else _resolve_path(url.database)
     options = {name: str(value) for name, value in url.query.items()}
     unknown = sorted(options.keys() - {"synchronous", "busy_timeout"})

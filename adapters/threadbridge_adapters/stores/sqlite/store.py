@@ -35,7 +35,7 @@ T = TypeVar("T")
 READER_THREADS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 MAX_GROUP_COMMIT = 64
-#: One of so many writes goes to the writer's thread, which folds the write-ahead log into the file when it has grown.
+#: One of this many writes goes to the writer's thread, which folds the write-ahead log into the file when it has grown.
 #: The connection on the caller's thread never does, because that waits for the disk.
 WRITES_PER_CHECKPOINT = 250
 

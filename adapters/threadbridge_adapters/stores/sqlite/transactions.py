@@ -92,7 +92,7 @@ class TransactionRequest(Generic[T]):
 
 
 class _TransactionLost(Exception):
-    """SQLite ended the transaction by itself, as it does after some failures, and kept nothing of it."""
+    """SQLite ended the transaction by itself, as it does after some failures, and discarded its changes."""
 
 
 def run_reads(
