@@ -211,7 +211,7 @@ class InProcessEventBus:
             return None
         if after is not None:
             position = log.find_position(after)
-        else:  # a stream that broke before anybody followed it: the store knows more
+        else:  # the stream broke before a client followed it: the store has more
             position = 0 if log.start == 0 and log.state is not StreamState.BROKEN else None
         return None if position is None else LogReader(log, position)
 

@@ -86,7 +86,7 @@ class RunStream(AsyncIterator[Event]):
             await self._writer_waiter
 
     def finish(self, error: BridgeError | None = None) -> None:
-        """End the turn; readers meet the error after the last event. Finishing again does nothing."""
+        """End the turn; readers get the error after the last event. Finishing again does nothing."""
         if self._end_position is not None:
             return
         self._end_position = self._publisher.end

@@ -99,7 +99,7 @@ class EventPublisher(Protocol):
         ...
 
     def end_turn(self, state: StreamState, error: BridgeError | None = None) -> None:
-        """Say what follows the last event. Readers of a broken stream meet the error, after the last event.
+        """Say what follows the last event. Readers of a broken stream get the error after the last event.
 
         From now on the events are kept for the time and the size that `settings.Limits` (`replay_…`) allow; those of a
         run that waits are kept until its deadline, the `expires_at` of its last event, and as long again.

@@ -179,7 +179,7 @@ def close_later(loop: asyncio.AbstractEventLoop, close: Callable[[], Awaitable[N
     """
 
     async def close_quietly() -> None:
-        with contextlib.suppress(Exception):  # nobody could handle it
+        with contextlib.suppress(Exception):  # no caller could handle it
             await close()
 
     def start() -> None:

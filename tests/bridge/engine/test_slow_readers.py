@@ -143,7 +143,7 @@ async def test_closing_gives_up_runs_that_wait_for_a_place_and_the_next_life_per
         stream = await a_stream(first, "SAY two")
         waiting = await the_run(stream)
 
-    with pytest.raises(BridgeError, match="This process is ending"):
+    with pytest.raises(BridgeError, match="This process is stopping"):
         await names(stream)
     async with run_backend(tmp_path, clock) as second:
         await wait_until(second, waiting, has_status("completed"))
