@@ -199,7 +199,7 @@ async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path
             clock.advance(1)
             await asyncio.sleep(0.02)
 
-        with pytest.raises(BridgeError, match="without this stream"):
+        with pytest.raises(BridgeError, match="This stream broke off"):
             await following
 
 
