@@ -48,7 +48,13 @@ class _StreamBuffer(ABC):
                     self._filled_bytes += len(frame)
                     self._wake()
                     if self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
-                        await self._wait_for_room()
+                        self._has_room.clear()
+                        # Set before the check: a reader on another thread takes frames first, then reads this flag.
+                        self._waits_for_room = True
+                        while self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
+                            await self._has_room.wait()
+                            self._has_room.clear()
+                        self._waits_for_room = False
         except Exception as error:  # `_take_ready` raises it after the frames that preceded it
             self._error = error
         finally:
@@ -61,15 +67,6 @@ class _StreamBuffer(ABC):
         if self._has_started and not self._is_detached:
             self._fill_task.cancel()
         self._is_detached = True
-
-    async def _wait_for_room(self) -> None:
-        self._has_room.clear()
-        # Set before the check: a reader on another thread takes frames first and reads this flag second.
-        self._waits_for_room = True
-        while self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
-            await self._has_room.wait()
-            self._has_room.clear()
-        self._waits_for_room = False
 
     def _take_ready(self) -> bytes | None:
         """All available frames as one chunk, `b""` if none are ready, None at the end. Raises the source's error."""

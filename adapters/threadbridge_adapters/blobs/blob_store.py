@@ -125,8 +125,15 @@ class SpoolingBlobStore:
             raise _to_store_error("written", exc) from exc
         path = Path(spool.name)
         try:
-            digest, size = await _write_spool_file(content, spool, max_bytes)
-            name = await name_for(digest)
+            digest, size = sha256(), 0
+            async for chunk in content:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise InvalidRequest(f"The file is larger than {max_bytes} bytes.")
+                digest.update(chunk)
+                spool.write(chunk)
+            spool.flush()
+            name = await name_for(digest.hexdigest())
             await asyncio.to_thread(self._storage.put, path, name)
         except OSError as exc:
             raise _to_store_error("written", exc) from exc
@@ -154,19 +161,6 @@ class SpoolingBlobStore:
             await asyncio.to_thread(self._storage.delete_abandoned_spool_files, time.time() - idle_seconds)
         except OSError as exc:
             raise _to_store_error("removed", exc) from exc
-
-
-async def _write_spool_file(content: AsyncIterator[bytes], spool: IO[bytes], max_bytes: int) -> tuple[str, int]:
-    """The digest and the size in bytes of the spooled contents."""
-    digest, size = sha256(), 0
-    async for chunk in content:
-        size += len(chunk)
-        if size > max_bytes:
-            raise InvalidRequest(f"The file is larger than {max_bytes} bytes.")
-        digest.update(chunk)
-        spool.write(chunk)
-    spool.flush()
-    return digest.hexdigest(), size
 
 
 def _discard_spool_file(spool: IO[bytes], path: Path) -> None:

@@ -38,20 +38,16 @@ class ReadinessEndpoint:
 
     async def handle_request(self, _: Request) -> Response:
         """200 if all parts work, else 503; the body says which do."""
-        results = await asyncio.shield(self._get_results())
+        loop = asyncio.get_running_loop()
+        if self._checking is None or (self._checking.done() and loop.time() >= self._valid_until):
+            self._checking = asyncio.ensure_future(self._perform_checks())
+        results = await asyncio.shield(self._checking)
         ready = all(result == "ok" for result in results.values())
         return JSONResponse(
             {"status": "ok" if ready else "unavailable", "checks": results},
             status_code=200 if ready else 503,
             headers={"cache-control": "no-store"},
         )
-
-    def _get_results(self) -> asyncio.Future[dict[str, str]]:
-        loop = asyncio.get_running_loop()
-        checking = self._checking
-        if checking is None or (checking.done() and loop.time() >= self._valid_until):
-            self._checking = checking = asyncio.ensure_future(self._perform_checks())
-        return checking
 
     async def _perform_checks(self) -> dict[str, str]:
         results = await asyncio.gather(*(self._perform(name, check) for name, check in self._checks.items()))

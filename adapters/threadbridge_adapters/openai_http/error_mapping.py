@@ -123,22 +123,18 @@ def parse_error_envelope(body: bytes) -> JsonObject | None:
         error = {"message": error}
     if not is_json_object(error):
         return None
-    if "message" not in error and (detail := _format_detail(error.get("detail"))):
+    detail: object = error.get("detail")  # a text, or a list of validation errors with their locations
+    if "message" not in error and is_json_list(detail):
+        problems: list[str] = []
+        for each in detail:
+            if is_json_object(each) and isinstance(each.get("msg"), str):
+                location: object = each.get("loc")
+                keys = [str(part) for part in location if part != "body"] if is_json_list(location) else None
+                problems.append(each["msg"] if keys is None else f"{'.'.join(keys)}: {each['msg']}")
+        detail = "; ".join(problems)
+    if "message" not in error and isinstance(detail, str) and detail:
         error = {**error, "message": detail}
     return error if get_text(error, "message") else None
-
-
-def _format_detail(detail: object) -> str | None:
-    """The text of a `detail`, which is a string or a list of validation errors with their locations."""
-    if not is_json_list(detail):
-        return detail if isinstance(detail, str) else None
-    problems: list[str] = []
-    for each in detail:
-        if is_json_object(each) and isinstance(each.get("msg"), str):
-            location: object = each.get("loc")
-            path = ".".join(str(part) for part in location if part != "body") if is_json_list(location) else None
-            problems.append(each["msg"] if path is None else f"{path}: {each['msg']}")
-    return "; ".join(problems) or None
 
 
 def get_text(error: JsonMapping, name: str) -> str | None:

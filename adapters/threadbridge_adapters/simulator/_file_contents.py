@@ -254,7 +254,15 @@ def extract_text(filename: str, raw: bytes) -> str:
     """The text of a document. Raises UnreadableDocumentError and UnsupportedDocumentError."""
     match get_extension(filename):
         case ".pdf":
-            return _extract_pdf(raw)
+            try:
+                import pypdf  # an optional dependency
+            except ImportError as error:
+                raise UnsupportedDocumentError("PDF files need pypdf: install threadbridge[documents].") from error
+            try:
+                return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(raw)).pages)
+            # pypdf raises its own errors and, for damaged files, many of the standard library.
+            except Exception as error:
+                raise UnreadableDocumentError from error
         case ".docx" | ".pptx":
             return _extract_office(raw)
         case ".html":
@@ -277,19 +285,6 @@ def _decode_text(raw: bytes) -> str:
     if "\0" in text:
         raise UnsupportedDocumentError("The file type is not supported.")
     return text
-
-
-def _extract_pdf(raw: bytes) -> str:
-    try:
-        import pypdf  # an optional dependency
-    except ImportError as error:
-        raise UnsupportedDocumentError("PDF files need pypdf: install threadbridge[documents].") from error
-    try:
-        reader = pypdf.PdfReader(io.BytesIO(raw))
-        return "\n".join(page.extract_text() for page in reader.pages)
-    # pypdf raises its own errors and, for damaged files, many of the standard library (KeyError, RecursionError …)
-    except Exception as error:
-        raise UnreadableDocumentError from error
 
 
 def _extract_office(raw: bytes) -> str:

@@ -81,51 +81,34 @@ class DirectUpstream(OpenAIUpstream):
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
         response = await self._send(body, accept="application/json")
-        if response is not None:
-            async with response:
-                try:
-                    parsed = parse_response(await self._read_body(response), self._error_mapper)
-                    return UpstreamResponse(parsed, get_request_id(response.headers))
-                except _TRANSPORT_ERRORS:
-                    pass  # the response broke off
+        if response is None:
+            return await super().create_response(body)
+        request_id = get_request_id(response.headers)
+        chunks: list[bytes] = []
+        size = 0
+        async with response:
+            try:
+                async for chunk in response.content.iter_any():
+                    size += len(chunk)
+                    if size > self._max_response_bytes:
+                        response.close()
+                        reason = describe_excess(self._max_response_bytes)
+                        raise self._error_mapper.build_failure(reason, request_id=request_id)
+                    chunks.append(chunk)
+                return UpstreamResponse(parse_response(b"".join(chunks), self._error_mapper), request_id)
+            except _TRANSPORT_ERRORS:
+                pass  # the response broke off
         return await super().create_response(body)
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
         response = await self._send(body, accept="text/event-stream")
         return await super().stream_response(body) if response is None else DirectStream(response, self._error_mapper)
 
-    async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
-        """The unpacked body. Raises UpstreamError if it is too long."""
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.content.iter_any():
-            size += len(chunk)
-            if size > self._max_response_bytes:
-                response.close()
-                raise self._error_mapper.build_failure(
-                    describe_excess(self._max_response_bytes), request_id=get_request_id(response.headers)
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
-
     async def _send(self, body: bytes, *, accept: str) -> aiohttp.ClientResponse | None:
         """The response if its status is 200; None if the SDK is to send the request (again)."""
         template = self._recorder.template
         if template is None:
             return None
-        headers = {**template.headers, "accept": accept}
-        try:
-            # The SDK sends the request again after a redirect, and checks where it leads.
-            response = await self._get_session().post(template.url, data=body, headers=headers, allow_redirects=False)
-        except _TRANSPORT_ERRORS:
-            return None
-        if response.status == _OK:
-            return response
-        response.close()
-        await asyncio.sleep(min(parse_retry_after(response.headers) or 0.0, _MAX_RETRY_AFTER_SECONDS))
-        return None
-
-    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             # Like the SDK: its certificates, the proxies of the environment, no cookies.
             self._session = aiohttp.ClientSession(
@@ -134,7 +117,17 @@ class DirectUpstream(OpenAIUpstream):
                 trust_env=bool(getproxies()),  # looking them up for each request costs more than the request
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-        return self._session
+        headers = {**template.headers, "accept": accept}
+        try:
+            # The SDK sends the request again after a redirect, and checks where it leads.
+            response = await self._session.post(template.url, data=body, headers=headers, allow_redirects=False)
+        except _TRANSPORT_ERRORS:
+            return None
+        if response.status == _OK:
+            return response
+        response.close()
+        await asyncio.sleep(min(parse_retry_after(response.headers) or 0.0, _MAX_RETRY_AFTER_SECONDS))
+        return None
 
     async def aclose(self) -> None:
         if self._session is not None:

@@ -124,7 +124,19 @@ class RunSweeper:
             self._ctx.event_bus.discard_expired()
             async for tenant in self._iterate_tenants():
                 ctx = self._ctx.for_tenant(tenant)
-                await self._submit_abandoned_runs(ctx)
+                after: str | None = None
+                has_more = True
+                while has_more:
+                    try:
+                        run_ids = await ctx.list_unfinished_runs(after=after, limit=_PAGE_SIZE)
+                    except BridgeError as error:  # the store may answer at the next sweep
+                        _log.error("could not list runs without a lease", error=error.message)
+                        break
+                    for run_id in run_ids:
+                        _log.info("recovering a run without a lease", run_id=run_id)
+                        self._executor.submit(RunReference(ctx.tenant, run_id))
+                        after = run_id
+                    has_more = len(run_ids) == _PAGE_SIZE
                 sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))
                 try:
                     await sweeper.sweep()
@@ -148,18 +160,3 @@ class RunSweeper:
             if len(tenants) < _PAGE_SIZE:
                 return
             after = tenants[-1]
-
-    async def _submit_abandoned_runs(self, ctx: EngineContext) -> None:
-        after: str | None = None
-        while True:
-            try:
-                run_ids = await ctx.list_unfinished_runs(after=after, limit=_PAGE_SIZE)
-            except BridgeError as error:  # the store may answer at the next sweep
-                _log.error("could not list runs without a lease", error=error.message)
-                return
-            for run_id in run_ids:
-                _log.info("recovering a run without a lease", run_id=run_id)
-                self._executor.submit(RunReference(ctx.tenant, run_id))
-            if len(run_ids) < _PAGE_SIZE:
-                return
-            after = run_ids[-1]

@@ -106,8 +106,25 @@ class BlockingPortal:
         if self._closing or self.pid != os.getpid():
             return
         self._closing = True
+
+        async def call(callback: Callable[[], Awaitable[None]]) -> None:
+            with contextlib.suppress(Exception):  # one failure must not keep the others from closing
+                await callback()
+
+        async def drain() -> None:
+            callbacks = [call(callback) for callback in self._exit_callbacks.values()]
+            self._exit_callbacks.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*callbacks), timeout)
+            remaining_tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in remaining_tasks:
+                task.cancel()
+            if remaining_tasks:
+                await asyncio.wait(remaining_tasks, timeout=timeout)
+            await self.loop.shutdown_asyncgens()
+
         with contextlib.suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._drain(timeout), self.loop).result(timeout=2 * timeout)
+            asyncio.run_coroutine_threadsafe(drain(), self.loop).result(timeout=2 * timeout)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=timeout)
         if not self._thread.is_alive():
@@ -132,22 +149,6 @@ class BlockingPortal:
             return _do_nothing
         paused.wait(timeout)
         return resumed.set
-
-    async def _drain(self, timeout: float) -> None:
-        async def call(callback: Callable[[], Awaitable[None]]) -> None:
-            with contextlib.suppress(Exception):  # one failure must not keep the others from closing
-                await callback()
-
-        callbacks = [call(callback) for callback in self._exit_callbacks.values()]
-        self._exit_callbacks.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*callbacks), timeout)
-        remaining_tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in remaining_tasks:
-            task.cancel()
-        if remaining_tasks:
-            await asyncio.wait(remaining_tasks, timeout=timeout)
-        await self.loop.shutdown_asyncgens()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -71,21 +71,18 @@ class CodeInterpreterWriter(HostedToolWriter):
         events = self.add(rest) if rest else []
         outputs: list[CodeOutput] = item.get("outputs") or []
         for output in outputs:
-            converted = self._convert_output(output)
-            if converted is not None:
+            kind, logs, url = output.get("type"), output.get("logs"), output.get("url")
+            converted: CodeInterpreterOutput | None = None
+            if kind == "logs" and isinstance(logs, str):
+                converted = {"type": "logs", "logs": logs}
+            elif kind == "image" and isinstance(url, str):
+                file_id = self._citations.generated_files.register_inline_image(url)
+                if file_id is not None:
+                    converted = {"type": "image", "image": {"file_id": file_id}}
+            if converted is not None:  # a step cannot show other outputs
                 events.append(self._build_delta(outputs=[{"index": len(self._outputs), **converted}]))
                 self._outputs.append(converted)
         return events
-
-    def _convert_output(self, output: JsonMapping) -> CodeInterpreterOutput | None:
-        """The output as a step shows it; None for one that it cannot show."""
-        kind, logs, url = output.get("type"), output.get("logs"), output.get("url")
-        if kind == "logs" and isinstance(logs, str):
-            return {"type": "logs", "logs": logs}
-        file_id = None
-        if kind == "image" and isinstance(url, str):
-            file_id = self._citations.generated_files.register_inline_image(url)
-        return None if file_id is None else {"type": "image", "image": {"file_id": file_id}}
 
     def build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
         """Without images, which are megabytes of text that the model has seen."""
