@@ -25,8 +25,7 @@ from threadbridge_adapters.simulator._event_stream import (
 )
 from threadbridge_adapters.simulator._files import Files, Uploads
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
-from threadbridge_adapters.simulator._input_items import check_pairing, resolve_references
-from threadbridge_adapters.simulator._input_media import check_media_availability
+from threadbridge_adapters.simulator._input_items import check_media_availability, check_pairing, resolve_references
 from threadbridge_adapters.simulator._models import ModelTable
 from threadbridge_adapters.simulator._response_request import (
     PARAMETERS,

@@ -17,7 +17,7 @@ from threadbridge.ports import Backend, Clock, Event, RequestContext
 from threadbridge.runtime.blocking_portal import BlockingPortal, close_later, get_portal
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import DEFAULT_TENANT
-from threadbridge.tool_loop.function_calls import PreparedCall, await_output, invoke
+from threadbridge.tool_loop import PreparedCall, await_output, invoke
 
 T = TypeVar("T")
 

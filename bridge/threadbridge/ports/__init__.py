@@ -18,6 +18,8 @@ from threadbridge.ports.executor import Executor, RunReference
 from threadbridge.ports.requests import (
     BackendCapabilities,
     ListQuery,
+    Page,
+    PageRange,
     PassthroughRequest,
     PolledRun,
     RequestContext,
@@ -33,9 +35,6 @@ from threadbridge.ports.store import (
     EntryRole,
     Lease,
     ObjectKind,
-    Page,
-    PageRange,
-    ParameterRejection,
     RecordedRequest,
     RunWithLease,
     Session,
@@ -45,7 +44,14 @@ from threadbridge.ports.store import (
     TokenCount,
     Turn,
 )
-from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream, build_path
+from threadbridge.ports.upstream import (
+    ParameterRejection,
+    Upstream,
+    UpstreamCapabilities,
+    UpstreamResponse,
+    UpstreamStream,
+    build_path,
+)
 from threadbridge.sse import Event
 
 __all__ = [

@@ -1,12 +1,14 @@
-"""The values that cross ports: request contexts, queries, requests and responses."""
+"""The values that cross ports: request contexts, queries and their pages, requests and responses."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Generic, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeVar
 
-from threadbridge.api_types import RunObject
+from threadbridge.api_types import JsonMapping, RunObject
+
+BodyT_co = TypeVar("BodyT_co", bound=JsonMapping, covariant=True)
 
 #: Receives one sentence about a part of a request that is accepted, but will be done differently or not at all.
 WarningSink: TypeAlias = Callable[[str], None]
@@ -61,6 +63,25 @@ class ListQuery:
     after: str | None = None
     before: str | None = None
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[BodyT_co]):
+    """A page of objects in the requested order."""
+
+    data: Sequence[BodyT_co]
+    has_more: bool
+
+
+class PageRange(TypedDict):
+    """Which objects a page has. Cursors are exclusive ids."""
+
+    limit: int
+    order: Literal["asc", "desc"]
+    after: NotRequired[str | None]
+    before: NotRequired[str | None]
+    thread_id: NotRequired[str | None]
+    run_id: NotRequired[str | None]
 
 
 class PolledRun(NamedTuple):

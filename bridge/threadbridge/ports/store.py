@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar, Unpack, overload
 
 from threadbridge.api_types import (
     AssistantObject,
@@ -37,10 +37,11 @@ from threadbridge.api_types import (
     ThreadObject,
     UsageObject,
 )
+from threadbridge.ports.requests import Page, PageRange
 from threadbridge.ports.spending import SpendByKey, SpendScope, SpendTotals
+from threadbridge.ports.upstream import ParameterRejection
 
 T = TypeVar("T")
-BodyT_co = TypeVar("BodyT_co", bound=JsonMapping, covariant=True)
 
 
 class ObjectKind(StrEnum):
@@ -117,25 +118,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[BodyT_co]):
-    """A page of objects in the requested order."""
-
-    data: Sequence[BodyT_co]
-    has_more: bool
-
-
-class PageRange(TypedDict):
-    """Which objects a page has. Cursors are exclusive ids."""
-
-    limit: int
-    order: Literal["asc", "desc"]
-    after: NotRequired[str | None]
-    before: NotRequired[str | None]
-    thread_id: NotRequired[str | None]
-    run_id: NotRequired[str | None]
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
     """One model response of a run, its usage and its upstream ids.
 
@@ -163,14 +145,6 @@ class Lease:
 
     owner: str
     expires_at: float
-
-
-class ParameterRejection(NamedTuple):
-    """An upstream model rejected a parameter; `at` is the Unix time in seconds."""
-
-    model: str
-    parameter: str
-    at: float
 
 
 class RecordedRequest(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlencode
 
 from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject
@@ -65,6 +65,14 @@ class UpstreamCapabilities:
     prompt_cache_key: bool = True
     #: The capabilities of other hosted tools, by name.
     other_tools: frozenset[str] = frozenset()
+
+
+class ParameterRejection(NamedTuple):
+    """An upstream model rejected a parameter; `at` is the Unix time in seconds."""
+
+    model: str
+    parameter: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,18 @@ import pytest
 from pydantic import BaseModel
 
 from tests.bridge.client.wire_objects import call, run, waiting_run
-from threadbridge.tool_loop.function_calls import (
+from threadbridge.tool_loop import (
+    FIRST_DELAYS,
+    MAX_DELAY,
+    MIN_DELAY,
+    PollBackoff,
     format_error_output,
     format_output,
+    get_poll_interval,
     invoke,
     list_pending_calls,
     prepare_call,
 )
-from threadbridge.tool_loop.run_polling import FIRST_DELAYS, MAX_DELAY, MIN_DELAY, PollBackoff, get_poll_interval
 
 
 @dataclass

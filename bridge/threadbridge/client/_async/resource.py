@@ -9,7 +9,7 @@ from threadbridge.client._async.streaming import AsyncStream
 from threadbridge.client._backend_caller import AsyncBackendCaller, BackendCall, StreamCall
 from threadbridge.client._call_options import CallOptions
 from threadbridge.client._paging import AsyncPaginator, PageCall, paginate_async
-from threadbridge.tool_loop.run_polling import POLL_STOP_STATUSES, get_poll_interval
+from threadbridge.tool_loop import POLL_STOP_STATUSES, get_poll_interval
 from threadbridge.types import WireModel
 
 ModelT = TypeVar("ModelT", bound=WireModel)

@@ -30,7 +30,7 @@ from threadbridge.client._call_options import (
     accepts_params,
     parse_call_options,
 )
-from threadbridge.tool_loop.function_calls import ToolFunctions
+from threadbridge.tool_loop import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
 #: Rounds of tool calls after which `execute` cancels a run.

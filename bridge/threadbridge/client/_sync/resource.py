@@ -10,7 +10,7 @@ from threadbridge.client._backend_caller import BackendCall, BackendCaller, Stre
 from threadbridge.client._call_options import CallOptions
 from threadbridge.client._paging import CursorPage, PageCall, paginate
 from threadbridge.client._sync.streaming import Stream
-from threadbridge.tool_loop.run_polling import POLL_STOP_STATUSES, get_poll_interval
+from threadbridge.tool_loop import POLL_STOP_STATUSES, get_poll_interval
 from threadbridge.types import WireModel
 
 ModelT = TypeVar("ModelT", bound=WireModel)

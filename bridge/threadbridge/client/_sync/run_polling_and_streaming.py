@@ -31,7 +31,7 @@ from threadbridge.client._sync.streaming import (
     StreamHandlerT,
 )
 from threadbridge.client._sync.tool_loop import ToolLoop
-from threadbridge.tool_loop.function_calls import ToolFunctions
+from threadbridge.tool_loop import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
 #: Rounds of tool calls after which `execute` cancels a run.

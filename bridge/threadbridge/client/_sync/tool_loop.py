@@ -13,12 +13,14 @@ from threadbridge.client._backend_caller import BackendCall, BackendCaller, Even
 from threadbridge.client._call_options import CallOptions
 from threadbridge.errors import BridgeError, InvalidRequest, UpstreamError
 from threadbridge.run_states import RunStatus, can_transition
-from threadbridge.tool_loop.function_calls import ToolFunctions, list_pending_calls, prepare_call
-from threadbridge.tool_loop.run_polling import (
+from threadbridge.tool_loop import (
     POLL_STOP_STATUSES,
     PollBackoff,
+    ToolFunctions,
     build_round_limit_error,
     get_run_error,
+    list_pending_calls,
+    prepare_call,
 )
 from threadbridge.types import AssistantStreamEvent, parse_event
 
