@@ -162,6 +162,7 @@ def _build_rules(
 ) -> ServiceRules:
     """The rules for all runs. Logs a warning for each setting that does not match the service."""
     from threadbridge.context_window.tokens import HistoryRules
+    from threadbridge.costs.spend_limits import find_unpriced_limits_warning
     from threadbridge.logs import get_logger
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings
@@ -177,7 +178,13 @@ def _build_rules(
         hosted_tools=settings.hosted_tools and settings.performs_runs,
     )
     history, truncation, warnings = resolve_settings(settings, profile)
-    for warning in warnings:
+    price_warning = find_unpriced_limits_warning(
+        settings.limits,
+        has_price_list=not isinstance(prices, EmptyPriceList),
+        prices=settings.prices,
+        policy=settings.policies.unknown_price,
+    )
+    for warning in (*warnings, *filter(None, (price_warning,))):
         get_logger("threadbridge").warning(warning)
     count_tokens = create_token_counter()
     return ServiceRules(

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 _GroupBy = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
-#: Wide enough that no id is wrapped.
-_WIDTH = 10_000
+#: The columns for a terminal in which the ids would leave no room for the others. --json and --csv have all of them.
+_SHORT_HEADINGS = ("turns", "prompt", "answer", "cost")
+_FULL_WIDTH = 120
 
 
 def cost(
@@ -41,7 +42,7 @@ def cost(
     from threadbridge.ports import SpendScope
     from threadbridge.runtime.clock_and_ids import SystemClock
     from threadbridge.runtime.settings_loader import load_settings
-    from threadbridge_adapters.cli.store_reader import read_store
+    from threadbridge_adapters.cli.store_reader import print_store, read_store
 
     today = to_day_number(SystemClock().now())
     first, last = _parse_day_option(since, "--since", today), _parse_day_option(until, "--until", today)
@@ -58,9 +59,12 @@ def cost(
 
         for row in rows:
             typer.echo(orjson.dumps(row.to_json()))
-    elif as_csv:
+        return
+    if as_csv:
         _print_csv(rows, by)
-    elif rows:
+        return
+    print_store(settings)
+    if rows:
         _print_table(rows, by)
     else:
         typer.echo("No usage in this period.", err=True)
@@ -88,22 +92,17 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
 
 
 def _print_table(rows: Sequence[CostRow], by: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from threadbridge.costs.report import CostRow, sum_cost_rows
+    from threadbridge_adapters.cli.text_table import get_width, print_table
 
     totals = sum_cost_rows(rows)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(by)
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(*_format_cells(row))
+    headings = _HEADINGS if get_width() >= _FULL_WIDTH else _SHORT_HEADINGS
+    shown_rows = [*rows, CostRow(rows[0].scope, "all", totals)] if len(rows) > 1 else rows
+    *cells, last = [(row.key or "-", *_select_cells(row, headings)) for row in shown_rows]
     if len(rows) > 1:
-        table.add_section()
-        table.add_row(*_format_cells(CostRow(rows[0].scope, "all", totals)))
-    Console(width=_WIDTH, highlight=False, markup=False).print(table)
+        print_table((by, *headings), cells, right_aligned=headings, total=last)
+    else:
+        print_table((by, *headings), [last], right_aligned=headings)
     if totals.unpriced:
         typer.echo(
             f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: the service reported no usage, or "
@@ -112,15 +111,11 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
         )
 
 
-def _format_cells(row: CostRow) -> tuple[str, ...]:
+def _select_cells(row: CostRow, headings: Sequence[str]) -> list[str]:
     from threadbridge.costs.report import format_cost
 
     totals = row.spent
     tokens = (totals.prompt_tokens, totals.cached_tokens, totals.completion_tokens, totals.reasoning_tokens)
-    return (
-        row.key or "-",  # turns stored before the model of a turn was recorded
-        f"{totals.turns:,}",
-        *(f"{count:,}" for count in tokens),
-        f"{totals.unpriced:,}" if totals.unpriced else "-",
-        format_cost(totals),
-    )
+    unpriced = f"{totals.unpriced:,}" if totals.unpriced else "-"
+    cells = (f"{totals.turns:,}", *(f"{count:,}" for count in tokens), unpriced, format_cost(totals))
+    return [cell for heading, cell in zip(_HEADINGS, cells, strict=True) if heading in headings]

@@ -21,7 +21,7 @@ models = typer.Typer(
     add_completion=False,
 )
 
-_HEADINGS = ("model", "state", "shutdown", "replacement", "window", "not sent")
+_HEADINGS = ("model", "state", "shutdown", "replacement", "not sent")
 
 
 @models.callback(invoke_without_command=True)
@@ -44,7 +44,7 @@ def list_models(
     from threadbridge.service.assistants import count_pinned_models
     from threadbridge.translation.models.listing import list_model_rows
     from threadbridge.translation.models.resolution import ModelPolicy
-    from threadbridge_adapters.cli.store_reader import read_store
+    from threadbridge_adapters.cli.store_reader import print_store, read_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.openai_http.sdk_client import has_openai_models
 
@@ -64,7 +64,12 @@ def list_models(
         )
     counts = asyncio.run(read_store(settings, count_pinned_models)) if pinned else None
     rows = list(list_model_rows(policy, datetime.now(UTC).date(), counts))
-    typer.echo(_format_json(rows, counts) if as_json else _format_table(rows, counts))
+    if as_json:
+        typer.echo(_format_json(rows, counts))
+        return
+    if pinned:
+        print_store(settings)
+    _print_table(rows, counts)
 
 
 @models.command()
@@ -104,23 +109,19 @@ def _format_json(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     return "\n".join(orjson.dumps(item).decode() for item in objects)
 
 
-def _format_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
-    cells: list[tuple[str, ...]] = [_HEADINGS]
-    for row in rows:
-        cells.append(
-            (
-                row.model,
-                row.state,
-                "-" if row.shutdown_date is None else row.shutdown_date.isoformat(),
-                row.replacement or "-",
-                "-" if row.context_window is None else f"{row.context_window:,}",
-                ", ".join(row.dropped_parameters) or "-",
-            )
+def _print_table(rows: list[ModelRow], counts: Counter[str] | None) -> None:
+    from threadbridge_adapters.cli.text_table import print_table
+
+    headings = _HEADINGS if counts is None else (*_HEADINGS, "assistants")
+    cells = [
+        (
+            row.model,
+            row.state,
+            "-" if row.shutdown_date is None else row.shutdown_date.isoformat(),
+            row.replacement or "-",
+            "\n".join(row.dropped_parameters) or "-",
+            *(() if counts is None else (str(counts[row.model]),)),
         )
-    if counts is not None:
-        numbers = ["assistants", *(str(counts[row.model]) for row in rows)]
-        cells = [(*line, number) for line, number in zip(cells, numbers, strict=True)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+        for row in rows
+    ]
+    print_table(headings, cells, right_aligned=("assistants",))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from threadbridge_adapters.cli.server_startup import print_listening, print_warning, require_gateway
+from threadbridge_adapters.server_quirks import ServerQuirk
 
 _DRAIN_SECONDS = 1.0
 
@@ -14,7 +15,10 @@ _DRAIN_SECONDS = 1.0
 def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 0,
-    manner: Annotated[list[str] | None, typer.Option(help="Behave like another server; may be repeated.")] = None,
+    manner: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"Behave like another server; may be repeated: {', '.join(ServerQuirk)}."),
+    ] = None,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -34,7 +38,6 @@ def simulate(
 
     from threadbridge.logs import log_to_stderr
     from threadbridge.settings import HostName
-    from threadbridge_adapters.simulator import ServerQuirk
 
     unknown = set(manner or ()) - set(ServerQuirk)
     if unknown:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
+
 if TYPE_CHECKING:
     from threadbridge.ports import Session
     from threadbridge.settings import Settings
 
 T = TypeVar("T")
+
+
+def print_store(settings: Settings) -> None:
+    """Name the store that a command read, on stderr."""
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
+
+    typer.echo(f"Store: {parse_store_url(settings.store).path or ':memory:'}", err=True)
 
 
 async def read_store(settings: Settings, query: Callable[[Session], T]) -> T:

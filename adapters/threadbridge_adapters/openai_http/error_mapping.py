@@ -13,6 +13,7 @@ from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawR
 from threadbridge_adapters.openai_http.response_checks import UnusableResponseError
 from threadbridge_adapters.openai_http.secrets_mask import SecretsMask
 
+_RESPONSES_PATH = "/responses"
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
 
@@ -54,7 +55,7 @@ class ErrorMapper:
             ):  # up to version 2 of the SDK
                 return self.build_failure(rejection.description)
             case openai.APIStatusError():
-                return self.map_status_error(error.response)
+                return self._add_request(self.map_status_error(error.response), error)
             case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):
                 return self.build_failure(f"did not answer in time; try again, or raise `{self._section}.timeout`")
             case openai.APIConnectionError():
@@ -69,6 +70,18 @@ class ErrorMapper:
                 return self.build_failure(
                     f"could not be called ({type(error).__name__}); check the section `{self._section}`"
                 )
+
+    def _add_request(self, mapped: BridgeError, error: openai.APIStatusError) -> BridgeError:
+        """The error with the request and the setting to check, where a wrong key or a wrong URL may be the cause."""
+        setting = {401: "api_key", 404: "base_url", 405: "base_url"}.get(error.status_code)
+        is_about_an_object = error.status_code != 401 and (mapped.code is not None or mapped.param is not None)
+        path = error.request.url.path
+        if setting is None or is_about_an_object or not path.endswith(_RESPONSES_PATH):
+            return mapped
+        request = f"HTTP {error.status_code} to {error.request.method} {path} at {self.host}"
+        mapped.message = f"{mapped.message.rstrip('.')} ({request}; check `{self._section}.{setting}`)."
+        mapped.args = (mapped.message,)
+        return mapped
 
     def map_status_error(self, response: RawResponse) -> BridgeError:
         """The port's error for a response with a status of 400 or more."""

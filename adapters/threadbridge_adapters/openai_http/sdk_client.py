@@ -95,12 +95,12 @@ def open_client(
                     f"OPENAI_BASE_URL has a user and a password; set `{section}.base_url` "
                     f"(THREADBRIDGE_{section.upper()}__BASE_URL), which sends them in a header."
                 )
-            if key is None and provider is None and not os.environ.get("OPENAI_API_KEY", "-").strip():
-                raise ConfigurationError(
-                    f"OPENAI_API_KEY is empty; set it, or `{section}.api_key` "
-                    f"(THREADBRIDGE_{section.upper()}__API_KEY)."
-                )
+            if key is None and provider is None and not os.environ.get("OPENAI_API_KEY", "").strip():
+                raise ConfigurationError(_format_missing_key(section, "OPENAI_API_KEY"))
             return openai.AsyncOpenAI(api_key=provider or key, base_url=settings.base_url, **options)
+        variables = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")
+        if key is None and provider is None and not any(os.environ.get(name, "").strip() for name in variables):
+            raise ConfigurationError(_format_missing_key(section, "AZURE_OPENAI_API_KEY"))
         if settings.base_url:
             options["azure_endpoint"] = settings.base_url
         return openai.AsyncAzureOpenAI(
@@ -115,7 +115,18 @@ def open_client(
             f"The client for the section `{section}` cannot be created ({str(exc).partition('. ')[0].rstrip('.')}); "
             f"set `{section}` (api_key, base_url, api_version; THREADBRIDGE_{section.upper()}__API_KEY …) or the SDK's "
             "own variables."
-        ) from exc
+        ) from None
+
+
+def _format_missing_key(section: str, variable: str) -> str:
+    simulate = (
+        ", or `simulate = true` (THREADBRIDGE_SIMULATE=true) to try everything without a service"
+        if section == "upstream"
+        else ""
+    )
+    return (
+        f"There is no API key: set {variable}, `{section}.api_key` (THREADBRIDGE_{section.upper()}__API_KEY){simulate}."
+    )
 
 
 def _get_api_key(settings: EndpointSettings, section: str) -> str | None:

@@ -45,8 +45,8 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
     """A client of the same class and with the same options, whose Assistants calls are answered by the backend.
 
     Accepts `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` and `AsyncAzureOpenAI`. If the configuration names no upstream, the
-    Responses service at the client's own base URL is used, with the client's own key. The two clients share their
-    connections; closing the new one closes these and the backend.
+    Responses service at the client's own base URL is used, with the client's own key, timeout and retries. The two
+    clients share their connections; closing the new one closes these and the backend.
     Raises ConfigurationError, and TypeError for an object of another class.
     """
     if not isinstance(cast("object", client), (openai.OpenAI, openai.AsyncOpenAI)):
@@ -114,4 +114,9 @@ def _derive_upstream_settings(
             "The wrapped client has no plain API key that could be used for the Responses service: "
             "name the service to use, for instance wrap(client, upstream={'base_url': ..., 'token_provider': ...})."
         )
-    return upstream.model_copy(update={"base_url": base_url, "api_key": SecretStr(key)})
+    update: dict[str, object] = {"base_url": base_url, "api_key": SecretStr(key)}
+    read_timeout = client.timeout if isinstance(client.timeout, (int, float)) else getattr(client.timeout, "read", None)
+    for name, value in (("timeout", read_timeout), ("max_retries", client.max_retries)):
+        if value is not None and name not in upstream.model_fields_set:
+            update[name] = value
+    return upstream.model_copy(update=update)

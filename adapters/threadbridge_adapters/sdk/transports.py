@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import sys
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import parse_qsl
@@ -257,6 +259,22 @@ _NO_KEY_MESSAGE = (
 )
 
 
+_in_process: Final[ContextVar[bool]] = ContextVar("_in_process", default=False)
+
+
+class _InProcessLogFilter(logging.Filter):
+    """Keeps the HTTP library from logging a request to the service that never left the process."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _in_process.get() and str(record.msg).startswith("HTTP Request:") and isinstance(record.args, tuple):
+            method, url, *_ = record.args
+            record.msg, record.args = "Answered in the process: %s %s", (method, getattr(url, "path", url))
+        return True
+
+
+_LOG_FILTER: Final = _InProcessLogFilter()
+
+
 class InProcessClient(Client):
     """Closing it closes the backend that it opened and the client that it wraps."""
 
@@ -274,8 +292,13 @@ class InProcessClient(Client):
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if _may_be_local(request, self._base_path, self._dispatcher):
-            with suppress(NotHandledError):
+            token = _in_process.set(True)
+            try:
                 return super().send(request, **options)
+            except NotHandledError:
+                pass
+            finally:
+                _in_process.reset(token)
         return _refuse_placeholder_key(self._http, request) or self._network_client.send(request, **options)
 
     def close(self) -> None:
@@ -301,8 +324,13 @@ class AsyncInProcessClient(AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if _may_be_local(request, self._base_path, self._dispatcher):
-            with suppress(NotHandledError):
+            token = _in_process.set(True)
+            try:
                 return await super().send(request, **options)
+            except NotHandledError:
+                pass
+            finally:
+                _in_process.reset(token)
         return _refuse_placeholder_key(self._http, request) or await self._network_client.send(request, **options)
 
     async def aclose(self) -> None:
@@ -320,6 +348,7 @@ def create_in_process_client(network_client: Client | AsyncClient, dispatcher: D
     http: Any = next((each for each in modules if isinstance(network_client, (each.Client, each.AsyncClient))), None)
     if http is None:
         raise TypeError(f"expected an HTTP client of httpx or httpx2, got {type(network_client).__name__}")
+    logging.getLogger(http.__name__).addFilter(_LOG_FILTER)  # adds a filter only once
     sync, asynchronous = _create_client_classes(http)
     client_class = sync if isinstance(network_client, http.Client) else asynchronous
     return client_class(http, network_client, dispatcher, base_path)

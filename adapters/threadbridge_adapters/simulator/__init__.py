@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from threadbridge_adapters.server_quirks import ServerQuirk
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._models import ModelTable
 from threadbridge_adapters.simulator._scenarios import (
@@ -29,7 +30,6 @@ from threadbridge_adapters.simulator._scenarios import (
     TextMessage,
     ToolSummaryMessage,
 )
-from threadbridge_adapters.simulator._server_quirks import ServerQuirk
 from threadbridge_adapters.simulator._simulator import ReceivedRequest, Script, Simulator
 from threadbridge_adapters.simulator._state import SimulatorLimits
 from threadbridge_adapters.simulator._upstream import SimulatedStream, SimulatedUpstream

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock, IdGenerator
 from threadbridge.runtime.clock_and_ids import SystemClock
+from threadbridge_adapters.server_quirks import ServerQuirk
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _response_objects as response_objects
 from threadbridge_adapters.simulator import _validators as validators
@@ -35,7 +36,7 @@ from threadbridge_adapters.simulator._response_request import (
     parse_request,
 )
 from threadbridge_adapters.simulator._scenarios import Scenario, ScriptedResponse, compose_scenario
-from threadbridge_adapters.simulator._server_quirks import ServerQuirk, ServerQuirks
+from threadbridge_adapters.simulator._server_quirks import ServerQuirks
 from threadbridge_adapters.simulator._state import (
     Conversation,
     ConversationLock,

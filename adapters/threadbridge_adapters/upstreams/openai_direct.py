@@ -73,13 +73,17 @@ class DirectUpstream(OpenAIUpstream):
         max_response_bytes: int = DEFAULT_RESPONSE_BYTES,
         capabilities: UpstreamCapabilities = ALL_CAPABILITIES,
     ) -> None:
-        super().__init__(client, capabilities=capabilities)
+        # The direct attempt counts as one of those that the settings allow. The first request is sent by the SDK alone.
+        super().__init__(client.with_options(max_retries=client.max_retries - 1), capabilities=capabilities)
+        self._first_upstream = OpenAIUpstream(client, capabilities=capabilities)
         self._max_response_bytes = max_response_bytes
         self._recorder = recorder
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, CONNECT_SECONDS), sock_read=timeout)
         self._session: aiohttp.ClientSession | None = None
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
+        if self._recorder.template is None:
+            return await self._first_upstream.create_response(body)
         response = await self._send(body, accept="application/json")
         if response is None:
             return await super().create_response(body)
@@ -101,6 +105,8 @@ class DirectUpstream(OpenAIUpstream):
         return await super().create_response(body)
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
+        if self._recorder.template is None:
+            return await self._first_upstream.stream_response(body)
         response = await self._send(body, accept="text/event-stream")
         return await super().stream_response(body) if response is None else DirectStream(response, self._error_mapper)
 
@@ -173,9 +179,8 @@ def open_direct_upstream(
     client = open_client(service, section="upstream", max_response_bytes=max_response_bytes, on_request=recorder)
     if service.token_provider is not None or service.max_retries == 0:
         return OpenAIUpstream(client, capabilities=capabilities)
-    # The direct attempt counts as one of those that the settings allow.
     return DirectUpstream(
-        client.with_options(max_retries=service.max_retries - 1),
+        client,
         recorder,
         timeout=service.timeout,
         max_response_bytes=max_response_bytes,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from threadbridge.api_types import LastError
 from threadbridge.costs.pricing import format_dollars
-from threadbridge.settings import Limits
+from threadbridge.settings import Limits, UnknownPricePolicy
 
 _NANODOLLARS = 10**9
 
@@ -25,6 +25,21 @@ class SpendLimit:
     def is_exceeded_by(self, nanodollars: int) -> bool:
         """Whether spending this much more exceeds the limit."""
         return self.spent_nanodollars + nanodollars > Decimal(str(self.dollars)) * _NANODOLLARS
+
+
+def find_unpriced_limits_warning(
+    limits: Limits, *, has_price_list: bool, prices: Collection[str], policy: UnknownPricePolicy
+) -> str | None:
+    """A warning about spend limits without a price list; `prices` are the models with a configured price."""
+    settings = [f"limits.{name}" for name in ("run_dollars", "tenant_dollars") if getattr(limits, name) is not None]
+    if has_price_list or not settings:
+        return None
+    priced = f"except {', '.join(sorted(prices))}" if prices else "so far"
+    effect = "fails" if policy == "refuse" else "is not limited"
+    return (
+        f"{' and '.join(settings)} cannot be applied, as no model has a price {priced}: a run of another model "
+        f"{effect} (policies.unknown_price). Install threadbridge[cost], or set the prices of your models in `prices`."
+    )
 
 
 def has_spend_limits(limits: Limits) -> bool:

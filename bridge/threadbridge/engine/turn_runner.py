@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from threadbridge.api_types import RunObject
 from threadbridge.engine.context import Decision, EngineContext
 from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
@@ -54,6 +55,7 @@ class TurnRunner:
         self._run_stream = run_stream
         self._interruptible_task: asyncio.Task[Any] | None = None  # this turn's own, while `_stop` may interrupt it
         self._ending: TurnInterruption | None = None
+        self._upstream_error: UpstreamError | None = None  # that ended the turn
         self._has_slot = start is not None
 
     # From outside -----------------------------------------------------------------------------------------------
@@ -155,11 +157,29 @@ class TurnRunner:
             deadline=deadline,
             is_large=is_large,
         )
+        if result.run is not None:
+            self._log_failure(result.run)
         if result.accepted or result.is_thread_deleted:
             self._publish(turns.finalize_closing_events(closing_events, result))
             self._finish_run_stream(None)
         else:
             self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
+
+    def _log_failure(self, run: RunObject) -> None:
+        """One line for a run that failed, with its reason and, if the upstream caused it, the upstream's request."""
+        error = run["last_error"]
+        if run["status"] != RunStatus.FAILED or error is None:
+            return
+        cause = self._upstream_error
+        upstream = {} if cause is None else {"status": cause.status, "request_id": cause.request_id}
+        _log.warning(
+            "the run failed",
+            run_id=self._run_id,
+            thread_id=run["thread_id"],
+            code=error["code"],
+            reason=error["message"],
+            **upstream,
+        )
 
     async def _write_result(self, decide: Decision[T], *, deadline: float, is_large: bool) -> T:
         """Write the result of the turn, again after pauses if the store fails: a recovery would ask the model again.
@@ -192,7 +212,7 @@ class TurnRunner:
             await self._run_until_stopped(exchange.perform)
             ending = self._ending
         except UpstreamError as error:
-            _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
+            self._upstream_error = error
             ending = TurnInterruption(
                 "failed", build_last_error_from_exception(error), unbilled=400 <= error.status < 500
             )
@@ -244,6 +264,7 @@ class TurnRunner:
         elif is_active(run):
             self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
         else:
+            self._log_failure(run)
             self._publish([build_run_event(run)])
 
     def _publish(self, events: Sequence[Event]) -> None:

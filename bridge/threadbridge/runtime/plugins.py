@@ -35,8 +35,9 @@ def load_plugin(group: PluginGroup, name: str, *, key: str) -> Any:
     entry_point = next(entry for entry in entry_points(group=f"threadbridge.{group}") if entry.name == name)
     try:
         return entry_point.load()
-    except ImportError as exc:
-        raise ConfigurationError(f"{key} is {name!r}, but {entry_point.value!r} cannot be imported: {exc}.") from exc
+    except Exception as exc:  # whatever the module of another package raises when it is imported
+        reason = str(exc).partition("\n")[0].rstrip(".") or type(exc).__name__
+        raise ConfigurationError(f"{key} is {name!r}, but {entry_point.value!r} cannot be loaded: {reason}.") from exc
 
 
 async def open_backend(settings: Settings) -> Backend:

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 LARGE_BODY_BYTES = 1024 * 1024
 
 _EVENTS = "text/event-stream; charset=utf-8"
+#: nginx and proxies like it would otherwise collect a stream and send it at its end.
+_STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 #: The method that answers a stream from an event on, and the one that answers a run with a poll hint.
 _FOLLOW = "follow_run"
@@ -59,7 +61,7 @@ async def dispatch_request(
             after = call.last_event_id if call.backend_method == _FOLLOW else None
             frames = FrameStream(result, request_id=request_id, after=after)
             headers = build_headers(_EVENTS, request_id, started_at) | build_warning_headers(call.warnings)
-            return WireResponse(200, {**headers, "cache-control": "no-cache"}, frames)
+            return WireResponse(200, {**headers, **_STREAM_HEADERS}, frames)
         poll_after_ms: int | None = None
         if call.operation.name == _POLL:
             result, poll_after_ms = result

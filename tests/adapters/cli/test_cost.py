@@ -63,8 +63,21 @@ def cost(store: str, *arguments: str, environment: Mapping[str, str] | None = No
     return CliRunner().invoke(application, ["cost", "--store", store, *arguments], env=environment)
 
 
+def test_a_table_for_80_columns_has_the_columns_that_fit(store: str) -> None:
+    result = cost(store, environment={"COLUMNS": "80"})
+
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["assistant", "turns", "prompt", "answer", "cost"]
+    assert [line.split() for line in lines[1:]] == [
+        ["asst_priced", "2", "1,000", "50", "$0.00125"],
+        ["asst_unpriced", "1", "7", "3", "unknown"],
+        ["all", "3", "1,007", "53", "$0.00125", "+", "unknown"],
+    ]
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_table_has_a_line_for_each_and_one_for_all(store: str) -> None:
-    result = cost(store)
+    result = cost(store, environment={"COLUMNS": "140"})
 
     lines = [line.split() for line in result.stdout.splitlines()]
     assert (result.exit_code, lines[0][0]) == (0, "assistant")
@@ -73,7 +86,9 @@ def test_a_table_has_a_line_for_each_and_one_for_all(store: str) -> None:
         ["asst_unpriced", "1", "7", "0", "3", "0", "1", "unknown"],
         ["all", "3", "1,007", "400", "53", "0", "1", "$0.00125", "+", "unknown"],
     ]
-    assert result.stderr.startswith("The cost of 1 of 3 turns is unknown: ")
+    said = result.stderr.splitlines()
+    assert said[0] == f"Store: {store.removeprefix('sqlite:///')}"
+    assert said[1].startswith("The cost of 1 of 3 turns is unknown: ")
 
 
 def test_json_is_an_object_a_line(store: str) -> None:
@@ -122,7 +137,11 @@ def test_a_tenant_is_told_by_its_name_and_apart_from_others(store: str) -> None:
 def test_where_nothing_was_spent_a_person_is_told_so(store: str) -> None:
     result = cost(store, "--tenant", "nobody")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No usage in this period.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        0,
+        "",
+        f"Store: {store.removeprefix('sqlite:///')}\nNo usage in this period.\n",
+    )
 
 
 @pytest.mark.parametrize(

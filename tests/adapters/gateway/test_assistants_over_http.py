@@ -119,6 +119,7 @@ async def test_the_stream_ends_with_the_done_frame(
         body = await response.read()
 
     assert response.content_type == "text/event-stream"
+    assert response.headers["x-accel-buffering"] == "no"
     assert body.startswith(b"event: thread.run.completed\ndata: {")
     assert body.endswith(b"event: done\ndata: [DONE]\n\n")
 

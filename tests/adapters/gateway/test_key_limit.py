@@ -87,5 +87,5 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert EndpointSettings(api_key=SecretStr(" ")).api_key is None
     assert GatewaySettings(api_key=SecretStr("")).api_key is None
-    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY is empty; set it, or `upstream.api_key`"):
+    with pytest.raises(ConfigurationError, match="There is no API key: set OPENAI_API_KEY, `upstream.api_key`"):
         open_client(EndpointSettings(), section="upstream")

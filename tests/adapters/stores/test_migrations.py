@@ -8,6 +8,7 @@ from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -46,6 +47,18 @@ def migrate(path: Path, revision: str) -> None:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
         command.upgrade(config, revision)
+
+
+async def test_an_upgrade_logs_no_line_of_the_migration_library(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "threads.db"
+    migrate(path, "0001")
+    with caplog.at_level("INFO"):
+        await (await open_store(str(path))).aclose()
+
+    assert read_revision(path) == CURRENT_REVISION
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("alembic")] == []
 
 
 def read_revision(path: Path) -> str:

@@ -61,6 +61,15 @@ async def test_a_streamed_loop_answers_calls_and_gives_the_completed_run(face: M
     assert backend.closed_streams == 2
 
 
+async def test_a_run_without_functions_needs_no_tools(face: MakeFace) -> None:
+    backend = StubBackend(streams=False, create_run=[run("queued")], retrieve_run=[PolledRun(run("completed"))])
+    at = face(backend)
+
+    finished = await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1"))
+
+    assert finished.status == "completed"
+
+
 async def test_without_streams_the_run_is_polled_round_after_round(face: MakeFace) -> None:
     backend = StubBackend(
         streams=False,

@@ -100,6 +100,21 @@ def error_of(run: Run) -> tuple[str, str]:
     return run.last_error.code, run.last_error.message
 
 
+def test_a_failed_run_logs_one_line_with_its_reason(
+    client: openai.OpenAI, service: BrokenService, way: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.response = make_error_response(403, "You may not use this model.")
+
+    with caplog.at_level("WARNING", "threadbridge.run"):
+        run = failed_run(client, way)
+
+    lines = [record.getMessage() for record in caplog.records if run.id in record.getMessage()]
+    assert len(lines) == 1
+    assert "the run failed" in lines[0]
+    assert "You may not use this model." in lines[0]
+    assert "403" in lines[0]
+
+
 def test_a_service_that_is_not_there_is_named_with_what_to_check(way: Way) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
@@ -117,9 +132,14 @@ def test_a_refused_key_is_told_in_the_services_words_without_the_key(
 ) -> None:
     service.response = make_error_response(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key")
 
-    error = error_of(failed_run(client, way))
+    code, message = error_of(failed_run(client, way))
 
-    assert error == ("server_error", f"Incorrect API key provided: ***. (request id {REQUEST_ID})")
+    address = service.url.removeprefix("http://").partition("/")[0]
+    assert code == "server_error"
+    assert message == (
+        f"Incorrect API key provided: *** (HTTP 401 to POST /v1/responses at {address}; check `upstream.api_key`). "
+        f"(request id {REQUEST_ID})"
+    )
     assert service.request_headers[-1][b"authorization"] == f"Bearer {KEY}".encode()
 
 

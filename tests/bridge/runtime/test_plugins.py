@@ -15,10 +15,19 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> None:
     found = EntryPoints(
         [
             EntryPoint("mine", f"{__name__}:open_mine", "threadbridge.backends"),
+            EntryPoint("broken", f"{__name__}:RAISES.attribute", "threadbridge.backends"),
             EntryPoint("torn", "no_such_package_anywhere:open_backend", "threadbridge.backends"),
         ]
     )
     monkeypatch.setattr("importlib.metadata.entry_points", found.select)
+
+
+class _Raises:
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(f"{name} needs a newer Python\nand a second line")
+
+
+RAISES = _Raises()
 
 
 async def open_mine(settings: Settings) -> str:
@@ -34,14 +43,22 @@ async def test_a_backend_of_somebody_elses_is_found_by_name() -> None:
 
 @pytest.mark.usefixtures("announced")
 async def test_an_unknown_backend_is_refused_with_the_known_names() -> None:
-    with pytest.raises(ConfigurationError, match=r"^backend is 'yours', but must be one of 'mine', 'torn'\.$"):
+    with pytest.raises(
+        ConfigurationError, match=r"^backend is 'yours', but must be one of 'broken', 'mine', 'torn'\.$"
+    ):
         await plugins.open_backend(Settings(backend="yours"))
 
 
 @pytest.mark.usefixtures("announced")
 async def test_a_backend_that_cannot_be_imported_says_so() -> None:
-    with pytest.raises(ConfigurationError, match="cannot be imported: No module named 'no_such_package_anywhere'"):
+    with pytest.raises(ConfigurationError, match="cannot be loaded: No module named 'no_such_package_anywhere'"):
         await plugins.open_backend(Settings(backend="torn"))
+
+
+@pytest.mark.usefixtures("announced")
+async def test_a_backend_whose_import_raises_anything_is_one_sentence() -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be loaded: attribute needs a newer Python\.$"):
+        await plugins.open_backend(Settings(backend="broken"))
 
 
 def test_our_own_backends_doors_and_stores_are_announced() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from threadbridge.errors import StoreError
@@ -53,4 +55,10 @@ def _apply_revisions(connection: Connection, database: object, revision: str) ->
             f"The store {database} was written by a newer ThreadBridge (revision {revision}, this version knows "
             f"{CURRENT_REVISION}); upgrade ThreadBridge, or choose another file."
         )
-    command.upgrade(config, "head")
+    logger = logging.getLogger("alembic")
+    level = logger.level
+    logger.setLevel(logging.WARNING)  # its lines about every revision tell a user nothing
+    try:
+        command.upgrade(config, "head")
+    finally:
+        logger.setLevel(level)

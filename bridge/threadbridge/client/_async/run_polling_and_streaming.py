@@ -158,7 +158,7 @@ class AsyncRunPollingAndStreaming(AsyncResource):
         thread_id: str,
         assistant_id: str,
         *,
-        tools: ToolFunctions,
+        tools: ToolFunctions | None = None,
         on_event: Callable[[AssistantStreamEvent], object] | None = None,
         max_rounds: int = MAX_ROUNDS,
         parallel_calls: int = PARALLEL_CALLS,
@@ -180,7 +180,7 @@ class AsyncRunPollingAndStreaming(AsyncResource):
         tool_loop = AsyncToolLoop(
             self._caller,
             thread_id,
-            tools,
+            tools or {},
             on_event,
             max_rounds=max_rounds,
             max_parallel=parallel_calls,

@@ -159,7 +159,7 @@ class RunPollingAndStreaming(Resource):
         thread_id: str,
         assistant_id: str,
         *,
-        tools: ToolFunctions,
+        tools: ToolFunctions | None = None,
         on_event: Callable[[AssistantStreamEvent], object] | None = None,
         max_rounds: int = MAX_ROUNDS,
         parallel_calls: int = PARALLEL_CALLS,
@@ -181,7 +181,7 @@ class RunPollingAndStreaming(Resource):
         tool_loop = ToolLoop(
             self._caller,
             thread_id,
-            tools,
+            tools or {},
             on_event,
             max_rounds=max_rounds,
             max_parallel=parallel_calls,
