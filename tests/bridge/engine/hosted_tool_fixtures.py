@@ -116,6 +116,9 @@ class HostedToolEnvironment:
         """Let time pass until there is no errand."""
         await self.wait_until(lambda: self.has_cleanup_intents(0), hours=2)
 
+    async def has_a_cleanup_intent(self) -> bool:
+        return bool(await self.list_rows(ObjectKind.CLEANUP_INTENT))
+
     async def has_cleanup_intents(self, count: int) -> bool:
         return len(await self.list_rows(ObjectKind.CLEANUP_INTENT)) == count
 

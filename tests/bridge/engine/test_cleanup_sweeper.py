@@ -158,16 +158,16 @@ async def test_contents_kept_for_a_turn_that_was_never_written_are_removed() -> 
         text = "PYTHON 1\nWRITES one.csv 1,2\nWRITES two.csv 1,2"
         await here.backend.create_message(CONTEXT, run["thread_id"], {"role": "user", "content": text})
         await here.backend.create_run(CONTEXT, run["thread_id"], {"assistant_id": run["assistant_id"]})
-        await here.wait_until(lambda: here.has_cleanup_intents(1))
+        await here.wait_until(here.has_a_cleanup_intent)
         await here.backend.delete_thread(CONTEXT, run["thread_id"])
-        [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
-        await here.wait_until(lambda: here.has_blob(errand["blob"]))
+        intent, *_ = await here.list_rows(ObjectKind.CLEANUP_INTENT)
+        await here.wait_until(lambda: here.has_blob(intent["blob"]))
 
         await here.wait_for_cleanup()
 
         assert await here.list_rows(ObjectKind.FILE) == []
         with pytest.raises(StoreError):
-            await here.read_blob(errand["blob"])
+            await here.read_blob(intent["blob"])
 
 
 async def test_a_turn_that_slept_until_its_contents_were_removed_names_them_no_more() -> None:
