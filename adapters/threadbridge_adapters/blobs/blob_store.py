@@ -1,4 +1,4 @@
-"""`ports.BlobStore`: contents are spooled as they arrive and moved to the storage under their digest when complete."""
+"""`ports.BlobStore`: contents are spooled, and moved to a storage under their digest when they are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may send requests: clients with the API key, by an allowed host, and web pages of allowed origins."""
+"""Who may send requests: clients with the key, within a limit of wrong keys; by an allowed host; from allowed pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creates an SDK client from one section of the settings."""
+"""The base URL, the key and the SDK client of a service, from one section of the settings."""
 
 from __future__ import annotations
 

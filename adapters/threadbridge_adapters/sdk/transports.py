@@ -1,4 +1,4 @@
-"""Transports for httpx and httpx2 that answer requests in the process; streams arrive event by event.
+"""Transports and clients of httpx and httpx2 that answer requests in the process; streams arrive event by event.
 
 The two libraries have the same interface. The code is written against that interface; `get_transports` combines it
 with the base classes of one library.

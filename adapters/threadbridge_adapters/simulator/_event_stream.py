@@ -1,4 +1,4 @@
-"""The stream events of a finished response: types, keys, order and numbers as recorded.
+"""The events of a response and their delivery, also in the background: types, keys, order and numbers as recorded.
 
 The streamed and the plain form of a response come from the same value, so that they always agree.
 """

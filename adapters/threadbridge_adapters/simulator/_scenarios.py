@@ -1,4 +1,4 @@
-"""Scenarios: the scripted output for a request, and errors, delays and broken connections, as plain values."""
+"""Scenarios: the output for a request, errors, delays and broken connections, as scripted or composed by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file in one vector store: supported types and indexing."""
+"""One file in one vector store: supported types, its text in chunks, and their full-text index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keyword arguments of a call, and the request body that they make."""
+"""The keyword arguments of every method, by the names of the openai SDK, and the request body that they make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every turn of a backend shares: store, upstream, clock, limits and rules."""
+"""What all turns of a backend share, and the upstream of a process that performs no runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that code created: rows of the store, because the upstream deletes them with their container (A85, §12).
+"""Generated files: rows of the store, because the upstream deletes them with their container (A85, §12), and lists.
 
 The blob of a file is either named by the file, or has a cleanup intent under its own name. The intent is written before
 the blob is stored, cancelled by the transaction of the turn that names the blob, and written again when the last of its

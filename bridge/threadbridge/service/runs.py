@@ -1,4 +1,4 @@
-"""Create, read, change and cancel runs (A48-A61), and read their steps (A72-A78)."""
+"""Create, read, change and cancel runs (A48-A61), submit tool outputs (A64-A71), and read run steps (A72-A78)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two forms of a run's objects: as stored and read back (REST) and as streamed (SSE); rules A32, A33, A72, A94.
+"""A run's objects as stored and read back (REST) and as streamed (SSE), and their usage (A32, A33, A46, A72, A94).
 
 Every function builds a new object. A returned object is never changed.
 """

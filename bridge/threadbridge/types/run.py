@@ -1,4 +1,4 @@
-"""Runs (A43-A47, A64)."""
+"""Runs (A43-A47, A64) and run steps (A72-A78)."""
 
 from __future__ import annotations
 

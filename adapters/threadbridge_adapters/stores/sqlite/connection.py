@@ -1,4 +1,4 @@
-"""SQLite through SQLAlchemy: the engine, its pragmas, the connections of a store, and the mapping of their errors."""
+"""SQLite through SQLAlchemy: the URLs of stores, the engine, its connections, and the mapping of their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`threads`."""
+"""`threads` and `threads.messages`."""
 
 from __future__ import annotations
 

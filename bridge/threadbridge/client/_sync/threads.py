@@ -1,5 +1,5 @@
 # Generated from ../_async by .ci/unasync.py: edit there.
-"""`threads`."""
+"""`threads` and `threads.messages`."""
 
 from __future__ import annotations
 

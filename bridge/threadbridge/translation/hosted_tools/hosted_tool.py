@@ -1,4 +1,4 @@
-"""The description of a hosted tool: a tool that the service runs, not the caller (§4, §8)."""
+"""The description of a hosted tool, which the service runs and not the caller, and the step of its calls (§4, §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model a run is sent to, and with which parameters. The run itself keeps the name it has (§13, §14)."""
+"""Which model a run is sent to, with which parameters, and which runs are rejected for their model (§13-§15)."""
 
 from __future__ import annotations
 
