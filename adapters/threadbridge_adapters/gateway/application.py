@@ -21,12 +21,11 @@ from threadbridge.schemas.error_messages import shorten
 from threadbridge.settings import Settings
 from threadbridge.wire import find_api_path
 from threadbridge_adapters.gateway.access_checks import ApiKeyMiddleware, HostMiddleware, OriginMiddleware, add_cors
-from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path, send_error
 from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy, is_below_base
 from threadbridge_adapters.gateway.readiness import ReadinessEndpoint
-from threadbridge_adapters.gateway.server import ConnectionLimits, serve_in_thread
+from threadbridge_adapters.gateway.server import AccessLog, ConnectionLimits, serve_in_thread
 from threadbridge_adapters.openai_http.sdk_client import read_sdk_variable, resolve_base_url
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
-"""Serves an ASGI application on its own socket: in the foreground for commands, on a thread for other callers."""
+"""Serves an ASGI application on its own socket, in the foreground or on a thread, and logs one line per request."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import ipaddress
+import logging
 import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -15,10 +17,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from threadbridge.errors import BridgeError
+from threadbridge.logs import get_logger
 
 #: Seconds an idle connection stays open; longer than the connection pools of common clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -271,3 +274,42 @@ def _run_server(app_context: AbstractAsyncContextManager[ASGIApp], server: _Serv
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
+
+
+_log = get_logger("threadbridge.gateway")
+#: Checked before measuring, so that a disabled log costs nothing.
+_stdlib_logger = logging.getLogger("threadbridge.gateway")
+
+
+class AccessLog:
+    """Logs method, path, status and time of each request when its response is complete or broken off.
+
+    Never the query, which may have keys, nor a header or a body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _stdlib_logger.isEnabledFor(logging.INFO):
+            await self._app(scope, receive, send)
+            return
+        start_time = time.perf_counter()
+        status = 0
+
+        async def send_and_record_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_record_status)
+        finally:
+            _log.info(
+                "request answered",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((time.perf_counter() - start_time) * 1000, 1),
+            )
