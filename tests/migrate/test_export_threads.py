@@ -271,7 +271,7 @@ def test_a_refused_key_ends_the_export_early_and_says_what_to_do(migrate: Migrat
 
     result = migrate("--ids", *ids, "--out", str(OUT), "--concurrency", "4")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "Stopped early. Incorrect API key provided. Next: set a key that the source accepts" in result.stderr
     assert len(service.requests) < 60
     assert {error["status"] for error in read_errors(OUT)} == {401}
@@ -284,7 +284,7 @@ def test_a_key_that_is_refused_where_threads_are_listed_is_told_with_the_next_st
 
     result = migrate("--set", "assistants.list_threads=true", "--out", str(OUT))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr.splitlines()[-1].startswith(
         "migrate: Incorrect API key provided. Next: set a key that the source accepts"
     )
@@ -315,7 +315,7 @@ def test_a_finished_export_says_so_and_asks_for_nothing(migrate: Migrate, servic
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
-    assert result.exit_code == 0
+    assert result.exit_code == 5
     assert "archive is already complete" in result.stderr
     assert service.requests == []
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == before
@@ -374,7 +374,7 @@ def test_a_place_that_cannot_be_written_is_named(migrate: Migrate) -> None:
 
     result = migrate("--ids", "thread_1", "--out", str(OUT))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert result.stderr.splitlines()[-1] == "migrate: archive: File exists; fix this or choose another path."
 
 

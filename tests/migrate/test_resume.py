@@ -87,7 +87,7 @@ def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url
         second = subprocess.run(make_export_command(url, ids, out), capture_output=True, text=True, check=False)
         first.kill()
 
-    assert second.returncode == 1
+    assert second.returncode == 4
     assert "Another export is writing to" in second.stderr
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from threadbridge.errors import ConfigurationError
 from threadbridge.settings import AssistantsSettings, Settings
 from threadbridge_migrate.errors import UsageError
-from threadbridge_migrate.export.sources import describe_source, read_ids
+from threadbridge_migrate.export.sources import ArchiveLocation, BackendLocation, describe_source, resolve
+from threadbridge_migrate.export.thread_ids import read_ids
 
 NOTHING = io.StringIO()
 
@@ -61,3 +64,40 @@ def test_the_source_is_described_without_secrets() -> None:
     assert describe_source(ours) == {"backend": "responses", "store": "postgresql://db/threads", "tenant": "t1"}
     assert describe_source(Settings(store="sqlite:////srv/threads.db"))["store"] == "sqlite:////srv/threads.db"
     assert describe_source(Settings(backend="other")) == {"backend": "other", "tenant": "default"}
+
+
+def test_a_word_names_an_archive_a_store_or_a_service(tmp_path: Path) -> None:
+    archive, database = tmp_path / "archive", tmp_path / "threads.db"
+    archive.mkdir()
+    (archive / "manifest.json").write_text("{}")
+    sqlite3.connect(database).executescript("create table t (n); insert into t values (1)").connection.close()
+
+    def settings(word: str) -> Settings:
+        location = resolve(word)
+        assert isinstance(location, BackendLocation)
+        return location.settings
+
+    assert resolve(str(archive)) == ArchiveLocation(archive)
+    assert settings("https://host.example/v1").assistants.base_url == "https://host.example/v1"
+    assert settings("https://host.example/v1").backend == "assistants"
+    assert settings(str(database)).store == f"sqlite:///{database}"
+    assert (settings("sqlite:///x.db").backend, settings("sqlite:///x.db").store) == ("responses", "sqlite:///x.db")
+    foundry = settings("https://host.example/api/projects/demo").assistants
+    assert (foundry.list_threads, foundry.query) == (True, {"api-version": "v1"})
+
+
+def test_a_directory_that_is_no_archive_is_one_only_where_a_new_one_may_be_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="SOURCE '.*new' is neither an archive"):
+        resolve(str(tmp_path / "new"))
+    assert resolve(str(tmp_path / "new"), is_new=True) == ArchiveLocation(tmp_path / "new")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="DEST '.*' is neither an archive"):
+        resolve(str(tmp_path), option="DEST", is_new=True)
+
+
+@pytest.mark.parametrize("word", ["https://ann:hidden@host.example/v1", "postgresql://ann:hidden@db/threads"])
+def test_a_word_with_a_secret_is_rejected_without_repeating_it(word: str) -> None:
+    with pytest.raises(ConfigurationError, match="other users of this machine can read") as caught:
+        resolve(word)
+
+    assert "hidden" not in caught.value.message

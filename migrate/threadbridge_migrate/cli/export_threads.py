@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from threadbridge_migrate.cli.error_report import report_errors
+from threadbridge_migrate.cli.error_report import ExitCode, report_errors, select_exit_code
 
 if TYPE_CHECKING:
     from threadbridge.api_types import JsonObject, JsonValue
     from threadbridge_migrate.export.exporter import ExportReport
 
 EXIT_CODES = (
-    "Exit codes: 0 the archive is complete; 1 it is incomplete, or the source or the disk failed; "
-    "2 wrong usage or configuration; 130 interrupted (SIGINT)."
+    "Exit codes: 0 the archive is complete; 1 it is complete but for objects that failed; 2 wrong usage or "
+    "configuration; 3 the source rejected the key; 4 the source, the archive or the disk failed; 5 nothing to do, the "
+    "archive was complete; 130 interrupted, and resumable."
 )
 
 
@@ -69,7 +70,7 @@ def export_threads(
         from threadbridge_migrate.export.exporter import ExportOptions
         from threadbridge_migrate.export.exporter import export_threads as export
         from threadbridge_migrate.export.progress import show_progress
-        from threadbridge_migrate.export.sources import read_ids
+        from threadbridge_migrate.export.thread_ids import read_ids
 
         set_on_retry_hooks([])  # warnings would appear in the progress output
         id_arguments = [*(ids or ()), *(more or ())]
@@ -79,7 +80,15 @@ def export_threads(
         listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
         report = asyncio.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
         _print_report(report, out, as_json=as_json)
-    raise typer.Exit(0 if report.succeeded else 1)
+    raise typer.Exit(_select_exit_code(report))
+
+
+def _select_exit_code(report: ExportReport) -> ExitCode:
+    if report.stopped:
+        return select_exit_code(report.trouble_status)
+    if not report.succeeded:
+        return ExitCode.ITEM_ERRORS
+    return ExitCode.DONE if report.changed_archive else ExitCode.NOTHING_TO_DO
 
 
 def _build_settings(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> JsonObject:
@@ -133,5 +142,5 @@ def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:
             f"see {out / Part.ERRORS.filename}. Run the same command again to retry them.",
             err=True,
         )
-    elif report.succeeded and not report.exported:
+    elif report.succeeded and not report.changed_archive:
         typer.echo(f"migrate: {out} is already complete.", err=True)

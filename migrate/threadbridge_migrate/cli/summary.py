@@ -9,7 +9,7 @@ import typer
 
 from threadbridge_migrate.cli.error_report import report_errors
 
-EXIT_CODES = "Exit codes: 0 valid archive; 1 not an archive, or a damaged one."
+EXIT_CODES = "Exit codes: 0 valid archive; 4 not an archive, or a damaged one."
 
 
 def summary(

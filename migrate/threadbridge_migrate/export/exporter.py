@@ -77,13 +77,20 @@ class ExportReport:
     stopped: bool = False
     #: The last failure that affects the whole source, with the next step.
     trouble: str | None = None
+    #: Its HTTP status; 0 without one.
+    trouble_status: int = 0
+    #: Whether the export wrote anything.
+    changed_archive: bool = False
     #: Failures in the archive by HTTP status.
     failures: dict[str, int] = field(default_factory=dict[str, int])
     archive: dict[str, int] = field(default_factory=dict[str, int])
 
     def as_json(self) -> JsonObject:
         """The report as one JSON object; without `damage` if nothing was damaged."""
-        return {name: value for name, value in asdict(self).items() if name != "damage" or value is not None}
+        internal = (
+            ("trouble_status", "changed_archive") if self.damage else ("trouble_status", "changed_archive", "damage")
+        )
+        return {name: value for name, value in asdict(self).items() if name not in internal}
 
     @property
     def succeeded(self) -> bool:
@@ -156,6 +163,7 @@ class Exporter:
         """Write finished threads in batches; while one batch is written, the next one accumulates."""
         while batch := await self._next_batch():
             await asyncio.to_thread(self._writer.commit, batch)
+            self._report.changed_archive = True
             for each in batch:
                 each.close()
                 if each.subject == "thread":
@@ -231,7 +239,7 @@ class Exporter:
                 return
             # Too many consecutive failures of the whole source stop the export.
             self._consecutive_failures += 1
-            self._report.trouble = describe_next_step(error)
+            self._report.trouble, self._report.trouble_status = describe_next_step(error), error.status
             self._report.stopped = self._consecutive_failures >= max(MAX_SOURCE_FAILURES, self._concurrency)
         else:
             self._consecutive_failures = 0
@@ -253,7 +261,7 @@ class Exporter:
                     self._report.missing_assistants += 1
                 except BridgeError as error:
                     buffer.discard("failed", error)
-                    self._report.trouble = describe_next_step(error)
+                    self._report.trouble, self._report.trouble_status = describe_next_step(error), error.status
                 await self._finished_buffers.put(buffer)
                 cleanup.pop_all()
             self._fetched_assistants.add(assistant_id)

@@ -1,59 +1,106 @@
-"""Which threads to export: ids from arguments, files and standard input, or all that the source lists."""
+"""Sources and destinations of the subcommands: an archive, a store, or a service that speaks Assistants v2."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from urllib.parse import urlsplit
 
-from threadbridge.api_types import JsonMapping
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
 from threadbridge.ports import Backend
+from threadbridge.runtime.settings_loader import load_settings, reject_secret_argument
 from threadbridge.settings import Settings
+from threadbridge_migrate.archive.reader import MANIFEST
 from threadbridge_migrate.errors import UsageError
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
-
-#: Accepted ids; services other than OpenAI's have their own prefixes.
-_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 #: User and password of a URL: the text between `://` and the last @ before the host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 
-def read_ids(words: Sequence[str], stdin: TextIO) -> list[str]:
-    """The distinct ids that the arguments name, in order.
+#: The path of a Foundry project's endpoint.
+_FOUNDRY_PROJECT = re.compile(r"/api/projects/[^/]+/?")
 
-    An argument is `-` (standard input), a file, or an id. Files have one id per line. Blank lines, comments after `#`,
-    and quotes and commas around an id are ignored, so that a column of a CSV file can be used.
-    Raises UsageError for a missing file and for a line without an id.
+#: The version of Foundry's Agents API (classic) that is asked for if the settings name none.
+FOUNDRY_API_VERSION = "v1"
+
+_SQLITE_HEADER = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLocation:
+    """An archive; the directory may be missing if the caller of `resolve` allows a new one."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BackendLocation:
+    """A store or a service: the settings with which `open_backend` opens it."""
+
+    settings: Settings
+
+    def describe(self) -> JsonMapping:
+        """The identity of the store or the service, without secrets."""
+        return describe_source(self.settings)
+
+
+def resolve(
+    word: str, *, option: str = "SOURCE", is_new: bool = False, settings: JsonMapping | None = None
+) -> ArchiveLocation | BackendLocation:
+    """What a word of the command line names.
+
+    | word                                   | location                                                     |
+    |----------------------------------------|--------------------------------------------------------------|
+    | directory with an archive              | the archive                                                  |
+    | `https://HOST/api/projects/NAME`       | the Foundry project                                          |
+    | another `http://` or `https://` URL    | the service                                                  |
+    | `sqlite:///PATH`, `postgresql://…`, `:memory:`, a file of SQLite | the store                          |
+    | directory that is missing or empty     | a new archive, if `is_new`                                   |
+
+    `option` names the word in errors. `settings` are further settings in the form of `load_settings`; those of the
+    environment and of files apply too, keys among them. Raises UsageError for a word of another kind, and
+    ConfigurationError for wrong settings and for a secret in a URL.
     """
-    return list(dict.fromkeys(found for word in words for found in _read_word(word, stdin)))
+    further: JsonObject = dict(settings or {})
+    if word.startswith(("http://", "https://")):
+        reject_secret_argument(option, "assistants.base_url", word)
+        section: object = further.pop("assistants", None)
+        assistants: JsonObject = {**_make_service_settings(word), **(section if is_json_object(section) else {})}
+        return BackendLocation(load_settings(**{**further, "backend": "assistants", "assistants": assistants}))
+    path = Path(word)
+    if "://" not in word and word != ":memory:":
+        if (path / MANIFEST).is_file() or (is_new and not _is_occupied(path)):
+            return ArchiveLocation(path)
+        if not _is_sqlite_file(path):
+            raise UsageError(
+                f"{option} {word!r} is neither an archive (a directory with {MANIFEST}), nor the URL of a store "
+                "(sqlite:///PATH) or of a service (https://HOST/v1)."
+            )
+        word = f"sqlite:///{path}"
+    reject_secret_argument(option, "store", word)
+    return BackendLocation(load_settings(**{**further, "backend": "responses", "store": word}))
 
 
-def _read_word(word: str, stdin: TextIO) -> Iterator[str]:
-    if word == "-":
-        yield from _parse_lines("standard input", stdin)
-    elif Path(word).is_file():
-        try:
-            with Path(word).open(encoding="utf-8-sig") as file:
-                yield from _parse_lines(word, file)
-        except UnicodeDecodeError as exc:
-            raise UsageError(f"{word} is not a text file with one thread id per line.") from exc
-    elif _ID.fullmatch(word):
-        yield word
-    else:
-        raise UsageError(f"{word!r} is neither a file nor a thread id.")
+def _make_service_settings(url: str) -> JsonObject:
+    """The section `assistants` for a URL."""
+    if _FOUNDRY_PROJECT.fullmatch(urlsplit(url).path) is None:
+        return {"base_url": url}
+    return {"base_url": url, "list_threads": True, "query": {"api-version": FOUNDRY_API_VERSION}}
 
 
-def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip().strip("\"',").strip()
-        if not text:
-            continue
-        if not _ID.fullmatch(text):
-            raise UsageError(f"{name}, line {number}: {text[:80]!r} is not a thread id.")
-        yield text
+def _is_occupied(path: Path) -> bool:
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
+def _is_sqlite_file(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
 async def iterate_ids(ids: Sequence[str]) -> AsyncIterator[str]:
