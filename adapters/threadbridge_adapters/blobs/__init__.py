@@ -18,11 +18,14 @@ def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
     that is removed when the process ends. No directory is created and no connection opened before the first blob.
     Raises ConfigurationError for a URL that cannot be used.
     """
-    from threadbridge_adapters.blobs.blob_store import DirectoryStorage, SpoolingBlobStore, TemporaryStorage
+    from threadbridge_adapters.blobs.blob_store import (
+        DirectoryStorage,
+        SpoolingBlobStore,
+        TemporaryStorage,
+        open_fsspec_storage,
+    )
 
     if url is not None and "://" in url:
-        from threadbridge_adapters.blobs.fsspec_storage import open_fsspec_storage
-
         return SpoolingBlobStore(open_fsspec_storage(url))
     if url is not None:
         return SpoolingBlobStore(DirectoryStorage(Path(url).expanduser().absolute()))

@@ -1,4 +1,4 @@
-"""`ports.BlobStore`: contents are spooled, and moved to a storage under their digest when they are complete."""
+"""`ports.BlobStore`: contents are spooled, then moved to a directory or an object store under their digest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol, cast
 
-from threadbridge.errors import InvalidRequest, StoreError
+from threadbridge.errors import ConfigurationError, InvalidRequest, StoreError
 from threadbridge.ports import Blob, BlobNamer
 
 _SPOOL_PREFIX = "unfinished-"
@@ -171,3 +172,66 @@ def _discard_spool_file(spool: IO[bytes], path: Path) -> None:
 
 def _to_store_error(operation: str, exc: OSError) -> StoreError:
     return StoreError(f"The contents of a file could not be {operation}: {exc.strerror or type(exc).__name__}.")
+
+
+_SHARED_SPOOL_PREFIX = "threadbridge-unfinished-"
+#: On these file systems an incomplete file is visible; `DirectoryStorage` avoids that.
+_LOCAL_PROTOCOLS = frozenset({"file", "local"})
+
+
+class FsspecStorage:
+    """A folder of an fsspec file system. Incomplete blobs are spooled on this machine."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+
+    def create_spool_file(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(prefix=_SHARED_SPOOL_PREFIX, delete=False)
+
+    def put(self, spool_path: Path, name: str) -> None:
+        target = self._get_path(name)
+        with _map_driver_errors():
+            if not self._filesystem.exists(target):
+                self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._filesystem.put_file(str(spool_path), target)
+
+    def open(self, name: str) -> IO[bytes]:
+        with _map_driver_errors():
+            return cast("IO[bytes]", self._filesystem.open(self._get_path(name), "rb"))
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError), _map_driver_errors():
+            self._filesystem.rm_file(self._get_path(name))
+
+    def delete_abandoned_spool_files(self, before: float) -> None:
+        delete_stale_files(Path(tempfile.gettempdir()), _SHARED_SPOOL_PREFIX, before)
+
+    def _get_path(self, name: str) -> str:
+        return f"{self._root}/{name[:2]}/{name}"
+
+
+@contextmanager
+def _map_driver_errors() -> Generator[None]:
+    """Raise a driver's own errors (credentials, connections) as OSError, without their text, which may contain keys."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as exc:
+        raise OSError(None, type(exc).__name__) from exc
+
+
+def open_fsspec_storage(url: str) -> BlobStorage:
+    """The storage at an fsspec URL. Raises ConfigurationError if fsspec or its driver is not installed."""
+    try:
+        fsspec: Any = import_module("fsspec.core")
+        filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)  # other processes write there too
+    except (ImportError, ValueError) as exc:
+        raise ConfigurationError(
+            f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "
+            "that fsspec names, or choose a directory."
+        ) from exc
+    if url.partition("://")[0] in _LOCAL_PROTOCOLS:
+        return DirectoryStorage(Path(root))
+    return FsspecStorage(filesystem, root)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from threadbridge.errors import ConfigurationError
-from threadbridge_adapters.cli.server_startup import require_gateway
+from threadbridge_adapters.cli.serve import require_gateway
 
 
 def demo(

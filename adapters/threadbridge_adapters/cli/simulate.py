@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadbridge_adapters.cli.server_startup import print_listening, print_warning, require_gateway
+from threadbridge_adapters.cli.serve import print_listening, print_warning, require_gateway
 from threadbridge_adapters.server_quirks import ServerQuirk
 
 _DRAIN_SECONDS = 1.0
