@@ -56,7 +56,7 @@ async def open_backend(settings: Settings) -> Backend:
             store=store,
             upstream=upstream,
             prices=EmptyPriceList() if price_list_url is None else create_price_list(price_list_url),
-            blobs=open_blob_store(settings.files, store_path=parse_store_url(store_url).path),
+            blobs=open_blob_store(settings.files, database=parse_store_url(store_url)),
             catalog=catalog,
             parameter_rejections=await load_parameter_rejections(settings, store, SystemClock(), service=upstream.name),
             open_executor=load_plugin("executors", settings.executor, key="executor"),
@@ -135,7 +135,7 @@ def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
     tenant, limits, store, upstream = settings.tenant, settings.limits, parts["store"], parts["upstream"]
     clock = parts.get("clock") or SystemClock()
     new_id = parts.get("new_id", new_random_id)
-    blobs = parts.get("blobs") or open_blob_store(None, store_path=None)
+    blobs = parts.get("blobs") or open_blob_store(None)
     rules = _build_rules(settings, upstream, parts.get("prices") or EmptyPriceList(), parts.get("catalog"))
     return EngineContext(
         tenant=tenant,

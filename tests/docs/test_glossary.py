@@ -19,9 +19,9 @@ PLAIN_WORDS = frozenset(
     compat concurrency connect connection conversion convert converter copier cost counter csv decoder default demo
     detection direct dispatch doctor dump endpoint env environment exact export exporter factory field finding fork
     foundry fsspec full gather handler har html http httpx indexing inlining job json ledger limited listing load
-    loader local main markdown mask media migrate mirror multipart normalisation null openai pagination paging
+    loader local main markdown mask media memory migrate mirror multipart normalisation null openai pagination paging
     parquet parser passthrough polling price pricing produced program progress protocol provisioner rate reader
-    readiness record registry reply rewrite runtime sarif scanner sdk seal secret serve setting shard simulate
+    readiness record registry reply rewrite runtime sarif scanner sdk seal secret serve setting shard shared simulate
     snapshot sniffer spending sql sqlite sse startup statement storage streaming sync table task threadbridge
     translation upgrade validation validator verification verify zstd
     """.split()

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threadbridge.ports import BlobStore
+    from threadbridge_adapters.stores.sqlite.connection import SqliteDatabase
 
 __all__ = ["open_blob_store"]
 
 
-def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
+def open_blob_store(url: str | None, *, database: SqliteDatabase | None = None) -> BlobStore:
     """The blob store in a directory or at an fsspec URL (`s3://…`, `gcs://…`, `abfs://…`).
 
-    None means the directory `<store>.files` next to the store's file, or for a store in memory a temporary directory
-    that is removed when the process ends. No directory is created and no connection opened before the first blob.
+    None means the directory `<store>.files` next to the file of the store's `database`, or for a store in memory a
+    temporary directory that is removed when the process ends. No directory is created and no connection opened before
+    the first blob.
     Raises ConfigurationError for a URL that cannot be used.
     """
     from threadbridge_adapters.blobs.blob_store import (
@@ -29,8 +31,10 @@ def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
         return SpoolingBlobStore(open_fsspec_storage(url))
     if url is not None:
         return SpoolingBlobStore(DirectoryStorage(Path(url).expanduser().absolute()))
-    return SpoolingBlobStore(
-        DirectoryStorage(store_path.with_name(f"{store_path.name}.files"))
-        if store_path is not None
-        else TemporaryStorage()
-    )
+    if database is None or (database.path is None and not database.name):
+        return SpoolingBlobStore(TemporaryStorage())
+    if database.path is not None:
+        return SpoolingBlobStore(DirectoryStorage(database.path.with_name(f"{database.path.name}.files")))
+    from threadbridge_adapters.stores.sqlite.shared_memory import open_shared_storage
+
+    return SpoolingBlobStore(open_shared_storage(database))

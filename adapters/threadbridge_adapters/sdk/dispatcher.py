@@ -33,10 +33,10 @@ class Dispatcher:
     """Answers requests from a backend, which the first request opens and `aclose` closes.
 
     There is one backend per event loop. A client created before a fork, or used under successive `asyncio.run` calls,
-    therefore keeps working: each loop opens its own backend on the same store. (A store in memory is then a new one.)
+    therefore keeps working: each loop opens its own backend on the same store (see `SharedMemory` for one in memory).
 
     A request that changes something is completed even if its caller stops waiting, as on a server. With `simulated`
-    the backend also answers all other requests.
+    the backend also answers all other requests. `on_close` is called when the last backend is closed.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class Dispatcher:
         *,
         max_body_bytes: int,
         simulated: bool = False,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self._open_backend = open_backend
         self._context = context
         self._max_body_bytes = max_body_bytes
         self._simulated = simulated
+        self._on_close = on_close
         self._backends: dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]] = {}
         self._pid = os.getpid()
         self._unfinished: set[asyncio.Task[Any]] = set()
@@ -96,12 +98,18 @@ class Dispatcher:
         if opened is not None:
             backend = await opened
             await backend.aclose()
+        if self._on_close is not None and all(loop.is_closed() for loop in self._backends):
+            self._on_close()
 
     def close_later(self) -> None:
         """Close the backends of all loops, and do not wait for it. May be called on any thread."""
         backends, self._backends = self._backends, {}
+        on_close, is_own = self._on_close, self._pid == os.getpid()
+        last = next((loop for loop in reversed(backends) if is_own and not loop.is_closed()), None)
         for loop, opened in backends.items():
-            close_later(loop, partial(_close_opened, opened), pid=self._pid)
+            close_later(loop, partial(_close_opened, opened, on_close if loop is last else None), pid=self._pid)
+        if on_close is not None and last is None and is_own:
+            on_close()
 
     @property
     def is_open(self) -> bool:
@@ -154,9 +162,13 @@ def _build_open_failure(error: Exception) -> WireResponse:
     return WireResponse(status, headers, orjson.dumps(envelope))
 
 
-async def _close_opened(opened: asyncio.Future[Backend]) -> None:
-    backend = await opened
-    await backend.aclose()
+async def _close_opened(opened: asyncio.Future[Backend], on_close: Callable[[], None] | None) -> None:
+    try:
+        backend = await opened
+        await backend.aclose()
+    finally:
+        if on_close is not None:
+            on_close()
 
 
 #: Referenced so that they are not finalized in a forked process.

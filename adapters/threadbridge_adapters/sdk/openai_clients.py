@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import openai
@@ -64,18 +64,37 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
 
 
 def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
+    on_close: Callable[[], None] | None = None
+    if isinstance(client, openai.AsyncOpenAI) and _is_in_memory(settings):
+        from threadbridge_adapters.stores.sqlite.shared_memory import SharedMemory
+
+        memory = SharedMemory()  # one store for all loops that use the client
+        settings, on_close = settings.model_copy(update={"store": memory.url}), memory.close
     import_httpx2()  # on the caller's thread, before another thread could import it
     dispatcher = Dispatcher(
         lambda: open_backend(settings),
         RequestContext(settings.tenant),
         max_body_bytes=settings.gateway.max_body_bytes,
         simulated=settings.simulate and settings.backend == "responses",
+        on_close=on_close,
     )
     network_client = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
     return cast(
         "ClientT",
         client.copy(http_client=create_in_process_client(network_client, dispatcher, base_path=client.base_url.path)),
     )
+
+
+def _is_in_memory(settings: Settings) -> bool:
+    """Whether the backend's store is one in memory without a name."""
+    from threadbridge_adapters.stores.sqlite.connection import parse_store_url
+
+    if settings.backend != "responses":
+        return False
+    if settings.store is None:
+        return settings.simulate
+    database = parse_store_url(settings.store)
+    return database.path is None and not database.name
 
 
 def _create_client(

@@ -20,7 +20,12 @@ async def open_store(url: str | None = None) -> Store:
     from threadbridge_adapters.stores.sqlite.connection import parse_store_url
     from threadbridge_adapters.stores.sqlite.store import SqliteStore
 
-    store = SqliteStore(parse_store_url(url))
+    database = parse_store_url(url)
+    if database.name:
+        from threadbridge_adapters.stores.sqlite.shared_memory import open_shared_store
+
+        return await open_shared_store(database).initialize()
+    store = SqliteStore(database)
     try:
         return await store.initialize()
     except BaseException:

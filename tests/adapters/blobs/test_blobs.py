@@ -17,12 +17,13 @@ import pytest
 from threadbridge.errors import ConfigurationError, InvalidRequest, StoreError
 from threadbridge.ports import BlobStore
 from threadbridge_adapters.blobs import open_blob_store
+from threadbridge_adapters.stores.sqlite.connection import SqliteDatabase
 
 PLACES: dict[str, Callable[[Path], BlobStore]] = {
-    "directory": lambda tmp: open_blob_store(str(tmp / "files"), store_path=None),
-    "beside the store": lambda tmp: open_blob_store(None, store_path=tmp / "threads.db"),
-    "passing": lambda _: open_blob_store(None, store_path=None),
-    "fsspec": lambda _: open_blob_store(f"memory://{uuid.uuid4()}/files", store_path=None),
+    "directory": lambda tmp: open_blob_store(str(tmp / "files")),
+    "beside the store": lambda tmp: open_blob_store(None, database=SqliteDatabase(tmp / "threads.db")),
+    "passing": lambda _: open_blob_store(None),
+    "fsspec": lambda _: open_blob_store(f"memory://{uuid.uuid4()}/files"),
 }
 
 
@@ -98,7 +99,7 @@ async def test_too_much_is_refused(blobs: BlobStore) -> None:
 
 
 async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
-    blobs = open_blob_store(str(tmp_path), store_path=None)
+    blobs = open_blob_store(str(tmp_path))
 
     with pytest.raises(StoreError, match="broken"):
         await blobs.put(breaking(b"one"), max_bytes=100, name_for=plainly)
@@ -112,13 +113,13 @@ async def test_what_a_dead_process_did_not_finish_is_removed_and_what_another_wr
     writing.touch()
     os.utime(abandoned, (1, 1))
 
-    await open_blob_store(str(tmp_path), store_path=None).delete_abandoned_uploads(idle_seconds=3600)
+    await open_blob_store(str(tmp_path)).delete_abandoned_uploads(idle_seconds=3600)
 
     assert (abandoned.exists(), writing.exists()) == (False, True)
 
 
 async def test_a_directory_is_for_its_owner_only(tmp_path: Path) -> None:
-    blobs = open_blob_store(None, store_path=tmp_path / "threads.db")
+    blobs = open_blob_store(None, database=SqliteDatabase(tmp_path / "threads.db"))
 
     await blobs.put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
@@ -127,16 +128,14 @@ async def test_a_directory_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_place_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="nowhere://"):
-        open_blob_store("nowhere://bucket/files", store_path=None)
+        open_blob_store("nowhere://bucket/files")
 
 
 async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
     with pytest.raises(StoreError, match="could not be written"):
-        await open_blob_store(str(tmp_path / "file" / "files"), store_path=None).put(
-            pieces(b"one"), max_bytes=100, name_for=plainly
-        )
+        await open_blob_store(str(tmp_path / "file" / "files")).put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
 
 async def test_what_a_driver_says_is_told_by_the_name_of_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,15 +145,13 @@ async def test_what_a_driver_says_is_told_by_the_name_of_its_error(monkeypatch: 
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.put_file", refuse)
 
     with pytest.raises(StoreError, match="could not be written: ValueError") as caught:
-        await open_blob_store("memory://bucket/files", store_path=None).put(
-            pieces(b"one"), max_bytes=100, name_for=plainly
-        )
+        await open_blob_store("memory://bucket/files").put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
     assert "sk-secret" not in caught.value.message
 
 
 async def test_a_url_of_this_machine_is_a_directory_in_which_nothing_half_is_ever_found(tmp_path: Path) -> None:
-    blobs = open_blob_store(f"file://{tmp_path}/files", store_path=None)
+    blobs = open_blob_store(f"file://{tmp_path}/files")
 
     blob = await blobs.put(pieces(b"one"), max_bytes=100, name_for=plainly)
 

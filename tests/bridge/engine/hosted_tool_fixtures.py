@@ -144,7 +144,7 @@ class HostedToolEnvironment:
 async def open_environment(*, limits: Limits | None = None) -> AsyncGenerator[HostedToolEnvironment]:
     clock = ManualClock()
     upstream = ControllableUpstream(Simulator(clock=clock))
-    store, blobs = await open_store(":memory:"), open_blob_store(None, store_path=None)
+    store, blobs = await open_store(":memory:"), open_blob_store(None)
     settings = Settings(simulate=True, limits=limits or Limits())
     backend = assemble_backend(settings, store=store, upstream=upstream, clock=clock, blobs=blobs)
     try:

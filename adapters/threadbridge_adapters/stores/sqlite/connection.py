@@ -32,11 +32,15 @@ _EXAMPLES = "use a file path, sqlite:///path/to/file.db or :memory:"
 
 @dataclass(frozen=True, slots=True)
 class SqliteDatabase:
-    """One SQLite database. `path` is None for a database in memory, which is lost when its store is closed."""
+    """One SQLite database. `path` is None for a database in memory, which is lost when its store is closed.
+
+    A database in memory with a `name` is shared by all stores of the process that have this name.
+    """
 
     path: Path | None
     synchronous: str = DEFAULT_SYNCHRONOUS
     busy_seconds: float = DEFAULT_BUSY_SECONDS
+    name: str = ""
 
     def __str__(self) -> str:
         return ":memory:" if self.path is None else str(self.path)
@@ -45,6 +49,11 @@ class SqliteDatabase:
     def url(self) -> URL:
         """The URL for SQLAlchemy."""
         return URL.create("sqlite", database=str(self))
+
+
+def format_memory_url(name: str) -> str:
+    """The URL of the database in memory with this name."""
+    return f"sqlite:///:memory:?name={name}"
 
 
 def default_store_path() -> Path:
@@ -98,6 +107,7 @@ def _parse_sqlite_url(text: str) -> SqliteDatabase:
         )
     path = None if url.database in (None, "", ":memory:") else _resolve_path(url.database)
     options = {name: str(value) for name, value in url.query.items()}
+    name = options.pop("name", "") if path is None else ""
     unknown = sorted(options.keys() - {"synchronous", "busy_timeout"})
     if unknown:
         raise ConfigurationError(f"store: unknown option {unknown[0]!r}; allowed are synchronous and busy_timeout.")
@@ -111,7 +121,7 @@ def _parse_sqlite_url(text: str) -> SqliteDatabase:
         seconds = -1.0
     if not 0 <= seconds <= 3600:
         raise ConfigurationError(f"store: busy_timeout={timeout!r} is not a number of seconds from 0 to 3600.")
-    return SqliteDatabase(path, synchronous, seconds)
+    return SqliteDatabase(path, synchronous, seconds, name)
 
 
 _WAL_PAUSE_SECONDS = 0.02
