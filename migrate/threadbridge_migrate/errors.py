@@ -17,7 +17,7 @@ class UsageError(ConfigurationError):
 _NEXT_STEPS = {
     401: "set a key that the source accepts (THREADBRIDGE_ASSISTANTS__API_KEY)",
     403: "set a key that may read these threads (THREADBRIDGE_ASSISTANTS__API_KEY)",
-    429: "lower the request rate (--rate)",
+    429: "lower the request rate (--tpslimit)",
 }
 
 

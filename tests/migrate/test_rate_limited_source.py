@@ -13,6 +13,7 @@ from threadbridge.api_types import JsonValue
 from threadbridge.errors import BridgeError, NotFound, StoreError, Unauthorized, UpstreamError
 from threadbridge.ports import ListQuery
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.request_rate import RequestRate
 
 
 class Flaky:
@@ -71,7 +72,8 @@ async def test_when_one_is_told_to_wait_all_wait() -> None:
 
 
 async def test_a_wait_beyond_all_bounds_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threadbridge_migrate.export.rate_limited_source.MAX_RETRY_AFTER", 0.05)
+    for module in ("rate_limited_source", "request_rate"):
+        monkeypatch.setattr(f"threadbridge_migrate.export.{module}.MAX_RETRY_AFTER", 0.05)
     requests = RateLimitedSource(CONTEXT, concurrency=1, attempts=2)
 
     with stamina.set_testing(False):
@@ -81,13 +83,13 @@ async def test_a_wait_beyond_all_bounds_is_cut(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_a_pace_spaces_requests() -> None:
-    requests = RateLimitedSource(CONTEXT, concurrency=10, attempts=1, per_minute=60 * 100)
+    requests = RateLimitedSource(CONTEXT, concurrency=10, attempts=1, rate=RequestRate(100))
     loop = asyncio.get_running_loop()
     started = loop.time()
 
     await asyncio.gather(*(requests.request(Flaky()) for _ in range(11)))
 
-    assert loop.time() - started >= 0.1
+    assert loop.time() - started >= 0.08
 
 
 def pages_of(*pages: JsonValue) -> tuple[list[ListQuery], Callable[[ListQuery], Awaitable[JsonValue]]]:

@@ -46,8 +46,15 @@ def export_threads(
             "--set", metavar="KEY=VALUE", help="Any other setting, as in --set assistants.query.api-version=v1."
         ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Concurrent requests.")] = 32,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Concurrent requests.")] = 128,
     rate: Annotated[float | None, typer.Option(min=1, help="Maximum requests per minute.")] = None,
+    tpslimit: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Maximum requests per second. Default: as many as the source accepts, by its rate headers and 429s.",
+        ),
+    ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts per request before its thread counts as failed.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
@@ -67,7 +74,7 @@ def export_threads(
         from stamina.instrumentation import set_on_retry_hooks
 
         from threadbridge.runtime.settings_loader import load_settings
-        from threadbridge_migrate.export.exporter import ExportOptions
+        from threadbridge_migrate.export.exporter import ExportOptions, select_loop_factory
         from threadbridge_migrate.export.exporter import export_threads as export
         from threadbridge_migrate.export.progress import show_progress
         from threadbridge_migrate.export.thread_ids import read_ids
@@ -76,9 +83,11 @@ def export_threads(
         id_arguments = [*(ids or ()), *(more or ())]
         arguments = _build_settings(backend, base_url, store, settings or [])
         thread_ids = read_ids(id_arguments, sys.stdin) if id_arguments else None
-        options = ExportOptions(concurrency=concurrency, per_minute=rate, attempts=attempts)
+        requests_per_second = tpslimit or (rate / 60 if rate else None)
+        options = ExportOptions(concurrency=concurrency, requests_per_second=requests_per_second, attempts=attempts)
         listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
-        report = asyncio.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
+        with asyncio.Runner(loop_factory=select_loop_factory()) as runner:
+            report = runner.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
         _print_report(report, out, as_json=as_json)
     raise typer.Exit(_select_exit_code(report))
 

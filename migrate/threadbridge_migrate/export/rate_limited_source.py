@@ -13,14 +13,12 @@ from threadbridge.api_types import ListObject, is_json_list, is_json_object
 from threadbridge.api_types.objects import ItemT
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import ListQuery, RequestContext
+from threadbridge_migrate.export.request_rate import MAX_RETRY_AFTER, RequestRate
 
 T = TypeVar("T")
 
 #: Objects per page: the maximum of the service (A11).
 PAGE_SIZE = 100
-
-#: The longest wait for a service's `Retry-After`, in seconds.
-MAX_RETRY_AFTER = 120.0
 
 #: Seconds before the first retry, and the longest delay before a later one.
 INITIAL_BACKOFF, MAX_BACKOFF = 0.5, 10.0
@@ -30,17 +28,22 @@ class RateLimitedSource:
     """Sends all requests to one source; shared by concurrent readers."""
 
     def __init__(
-        self, context: RequestContext, *, concurrency: int, attempts: int, per_minute: float | None = None
+        self, context: RequestContext, *, concurrency: int, attempts: int, rate: RequestRate | None = None
     ) -> None:
         self.context = context
+        self.requests = 0
         self.retries = 0
+        self.rate = rate or RequestRate()
         self._slots = asyncio.Semaphore(concurrency)
         self._attempts = attempts
-        self._interval = 60.0 / per_minute if per_minute else 0.0
-        self._not_before = 0.0
 
     async def request(self, call: Callable[[], Awaitable[T]]) -> T:
         """The result of a call, retried after transient failures (connection, 408, 429, 5xx)."""
+        # A request that succeeds at once, as most do, does not pay for the machinery of retries.
+        try:
+            return await self._send(call)
+        except UpstreamError as error:
+            failures = [error]
         async for attempt in stamina.retry_context(
             on=self._should_retry,
             attempts=self._attempts,
@@ -50,10 +53,16 @@ class RateLimitedSource:
         ):
             self.retries += attempt.num > 1
             with attempt:
-                async with self._slots:
-                    await self._wait_for_rate_limit()
-                    return await call()
+                if failures:
+                    raise failures.pop()
+                return await self._send(call)
         raise AssertionError("stamina re-raises the last attempt's exception")
+
+    async def _send(self, call: Callable[[], Awaitable[T]]) -> T:
+        async with self._slots:
+            await self.rate.wait()
+            self.requests += 1
+            return await call()
 
     async def iterate_pages(
         self, list_page: Callable[[ListQuery], Awaitable[ListObject[ItemT]]]
@@ -82,18 +91,8 @@ class RateLimitedSource:
             return False
         if error.retry_after is None:
             return True
-        wait = min(error.retry_after, MAX_RETRY_AFTER)
-        # All requests wait, because the others would get the same response.
-        self._not_before = max(self._not_before, asyncio.get_running_loop().time() + wait)
-        return wait
-
-    async def _wait_for_rate_limit(self) -> None:
-        """Wait until the rate limit allows one more request."""
-        now = asyncio.get_running_loop().time()
-        send_at = max(self._not_before, now)
-        self._not_before = send_at + self._interval if self._interval else self._not_before
-        if send_at > now:
-            await asyncio.sleep(send_at - now)
+        self.rate.block(error.retry_after)
+        return min(error.retry_after, MAX_RETRY_AFTER)
 
 
 def _is_object_list(data: object) -> bool:

@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
-from threadbridge.ports import Backend
 from threadbridge.runtime.settings_loader import load_settings, reject_secret_argument
 from threadbridge.settings import Settings
 from threadbridge_migrate.archive.reader import MANIFEST
 from threadbridge_migrate.errors import UsageError
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.thread_source import ThreadSource
 
 #: User and password of a URL: the text between `://` and the last @ before the host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
@@ -109,7 +109,7 @@ async def iterate_ids(ids: Sequence[str]) -> AsyncIterator[str]:
         yield thread_id
 
 
-def iterate_listed_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
+def iterate_listed_ids(backend: ThreadSource, source: RateLimitedSource) -> AsyncIterator[str]:
     """The ids of all threads, oldest first. Raises UsageError if the source cannot list threads."""
     if not backend.capabilities.lists_threads:
         raise UsageError(

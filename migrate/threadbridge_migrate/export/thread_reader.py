@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from threadbridge.api_types import MessageObject, RunObject, RunStepObject
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Backend
 from threadbridge_migrate.archive.journal import ExportProgress, Subject, build_steps_id
 from threadbridge_migrate.archive.reader import Part
 from threadbridge_migrate.archive.record_buffer import RecordBuffer
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.thread_source import ThreadSource
 
 T = TypeVar("T")
 
@@ -30,7 +30,12 @@ class ThreadReader:
     """
 
     def __init__(
-        self, backend: Backend, source: RateLimitedSource, progress: ExportProgress, thread_id: str, cleanup: ExitStack
+        self,
+        backend: ThreadSource,
+        source: RateLimitedSource,
+        progress: ExportProgress,
+        thread_id: str,
+        cleanup: ExitStack,
     ) -> None:
         self.assistant_ids: set[str] = set()
         self.separate_buffers: list[RecordBuffer] = []
