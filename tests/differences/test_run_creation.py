@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import openai
 import pytest
 
+from tests.clients.client_kinds import simulated_gateway
 from tests.emulated_service import (
     WEATHER,
     EmulatedService,
@@ -318,3 +320,23 @@ async def test_d85_the_request_of_a_streamed_run_is_repeated_too() -> None:
         )
 
     assert list_event_names(events)[-2:] == ["run.completed", "done"]
+
+
+async def test_d127_empty_tool_resources_of_a_run_are_accepted(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi", run={"tool_resources": {}})
+    path = f"/threads/{run['thread_id']}/runs"
+    files = {"file_search": {"vector_store_ids": ["vs_1"]}}
+    rejected = await service.post(path, assistant_id=run["assistant_id"], tool_resources=files, status=400)
+
+    assert run["status"] == "completed"
+    assert rejected.body["error"]["param"] == "tool_resources.file_search"
+
+
+def test_d128_a_project_of_any_name_is_the_gateway() -> None:
+    with simulated_gateway() as gateway:
+        root = gateway.url.removesuffix("/v1")
+        for name in ("demo", "other project"):
+            client = openai.OpenAI(base_url=f"{root}/api/projects/{name}", api_key="sk-mine")
+            with client:
+                thread = client.beta.threads.create(metadata={"project": name})
+                assert client.beta.threads.retrieve(thread.id).metadata == {"project": name}

@@ -66,7 +66,7 @@ def test_the_source_is_described_without_secrets() -> None:
     assert describe_source(Settings(backend="other")) == {"backend": "other", "tenant": "default"}
 
 
-def test_a_word_names_an_archive_a_store_or_a_service(tmp_path: Path) -> None:
+def test_a_word_names_an_archive_a_store_or_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, database = tmp_path / "archive", tmp_path / "threads.db"
     archive.mkdir()
     (archive / "manifest.json").write_text("{}")
@@ -82,6 +82,7 @@ def test_a_word_names_an_archive_a_store_or_a_service(tmp_path: Path) -> None:
     assert settings("https://host.example/v1").backend == "assistants"
     assert settings(str(database)).store == f"sqlite:///{database}"
     assert (settings("sqlite:///x.db").backend, settings("sqlite:///x.db").store) == ("responses", "sqlite:///x.db")
+    monkeypatch.setenv("THREADBRIDGE_ASSISTANTS__API_KEY", "sk-test-0123456789")
     foundry = settings("https://host.example/api/projects/demo").assistants
     assert (foundry.list_threads, foundry.query) == (True, {"api-version": "v1"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -31,12 +32,14 @@ from threadbridge_adapters.openai_http.sdk_client import read_sdk_variable, reso
 if TYPE_CHECKING:
     from threadbridge_adapters.simulator import ServerQuirk
 
-#: Path prefixes of OpenAI's clients, of Azure's clients (C19), and of Azure's v1 API.
+#: Path prefixes of OpenAI's clients, of Azure's clients (C19), and of Azure's v1 API. Foundry's has a name in it.
 PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
+#: The path of a project's endpoint (Foundry); the gateway is one project under any name.
+_PROJECT_PREFIX: Final = re.compile(r"/api/projects/[^/]+(?=/)")
 #: Characters of a key that nobody guesses.
 _SHORTEST_KEY: Final = 16
 _log = get_logger("threadbridge.gateway")
-_PATH_PREFIXES_WITH_SLASH: Final = tuple(f"{prefix}/" for prefix in PATH_PREFIXES)
+_API_PATHS: Final = (*(f"{prefix}/" for prefix in PATH_PREFIXES), "/api/projects/")
 
 
 def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
@@ -71,6 +74,7 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
             Route("/healthz", _check_health),
             Route("/readyz", ReadinessEndpoint(backend).handle_request),
             *(Route(f"{prefix}/{{rest:path}}", passthrough_route) for prefix in PATH_PREFIXES),
+            Route("/api/projects/{project}/{rest:path}", passthrough_route),
         ],
         exception_handlers={404: handle_unknown_path, 405: handle_unknown_path, Exception: handle_unexpected_error},
         lifespan=lifespan,
@@ -109,7 +113,7 @@ class _PathRouter:
         path: str | None = None
         if scope["type"] == "http":
             request_path = get_request_path(scope)
-            path = find_api_path(request_path) if request_path.startswith(_PATH_PREFIXES_WITH_SLASH) else None
+            path = find_api_path(request_path) if request_path.startswith(_API_PATHS) else None
         if path is None:
             await self._other_routes(scope, receive, send)
         else:
@@ -129,9 +133,16 @@ class _PassthroughRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
-        prefix = next(prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/"))
         raw_path: bytes = scope.get("raw_path") or path.encode()
-        below = raw_path.partition(b"?")[0].removeprefix(prefix.encode())
+        raw_path = raw_path.partition(b"?")[0]
+        prefix = next((prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/")), None)
+        if prefix is None:
+            project = _PROJECT_PREFIX.match(path)
+            raw_project = _PROJECT_PREFIX.match(raw_path.decode("latin-1"))
+            prefix = project[0] if project else ""
+            below = raw_path[raw_project.end() :] if raw_project else raw_path
+        else:
+            below = raw_path.removeprefix(prefix.encode())
         if method not in _PASSTHROUGH_METHODS:
             message = f"Not allowed to {shorten(method)} on {shorten(path)}."
             await send_error(MethodNotAllowed(message, allowed_methods=_PASSTHROUGH_METHODS), scope, receive, send)

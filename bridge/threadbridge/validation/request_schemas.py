@@ -83,7 +83,12 @@ THREAD_UPDATE = Object({"metadata": METADATA, "tool_resources": TOOL_RESOURCES})
 MESSAGE_CREATE = MESSAGE
 MESSAGE_UPDATE = _METADATA_ONLY
 RUN_CREATE = Object(
-    {**_RUN_FIELDS, "additional_instructions": String(MAX_INSTRUCTIONS_CHARACTERS), "additional_messages": MESSAGES},
+    {
+        **_RUN_FIELDS,
+        "additional_instructions": String(MAX_INSTRUCTIONS_CHARACTERS),
+        "additional_messages": MESSAGES,
+        "tool_resources": Object({}),  # Foundry's client sends an empty one with every set of tools (D127)
+    },
     required=("assistant_id",),
 )
 RUN_UPDATE = _METADATA_ONLY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,14 @@ EXIT_CODES = (
 )
 
 
+class SourceKind(StrEnum):
+    """Where threads are exported from."""
+
+    ASSISTANTS = "assistants"
+    FOUNDRY = "foundry"
+    STORE = "store"
+
+
 def export_threads(
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the archive; created if missing.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="More values for --ids.")] = None,
@@ -29,10 +38,27 @@ def export_threads(
         typer.Option(
             "--ids",
             metavar="FILE|-|ID",
-            help="Threads to export: a file with one id per line, - for standard input, or an id. May be repeated. "
-            "Default: all threads, if the source can list them.",
+            help="Threads to export: a file with one id per line (FILE or @FILE), - for standard input, or an id; ^ "
+            "before one excludes it. May be repeated. Default: all threads, if the source can list them.",
         ),
     ] = None,
+    ids_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|env:NAME",
+            help="Take ids from a column of a CSV or JSON Lines file, or from a database (with --query): the URL of "
+            "SQLAlchemy, or the variable that holds it.",
+        ),
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="The column of --ids-from. Default: thread_id or similar.")] = None,
+    query: Annotated[str | None, typer.Option(help="SQL for --ids-from, as in 'select thread_id from chats'.")] = None,
+    source: Annotated[
+        SourceKind | None, typer.Option(help="The kind of the source: a service, a Foundry project, or our store.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="Endpoint of a Foundry project (https://HOST/api/projects/NAME).")
+    ] = None,
+    api_version: Annotated[str | None, typer.Option(help="The api-version of a Foundry project. Default: v1.")] = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Source: assistants, responses or an installed backend.")
     ] = None,
@@ -76,18 +102,22 @@ def export_threads(
         from threadbridge.runtime.settings_loader import load_settings
         from threadbridge_migrate.export.exporter import ExportOptions, select_loop_factory
         from threadbridge_migrate.export.exporter import export_threads as export
+        from threadbridge_migrate.export.foundry import authorize
         from threadbridge_migrate.export.progress import show_progress
-        from threadbridge_migrate.export.thread_ids import read_ids
+        from threadbridge_migrate.export.thread_ids import IdTable, read_ids
 
         set_on_retry_hooks([])  # warnings would appear in the progress output
         id_arguments = [*(ids or ()), *(more or ())]
         arguments = _build_settings(backend, base_url, store, settings or [])
-        thread_ids = read_ids(id_arguments, sys.stdin) if id_arguments else None
+        _add_source(arguments, source, project, api_version)
+        tables = [IdTable(ids_from, column, query)] if ids_from else []
+        thread_ids = read_ids(id_arguments, sys.stdin, tables) if id_arguments or tables else None
         requests_per_second = tpslimit or (rate / 60 if rate else None)
         options = ExportOptions(concurrency=concurrency, requests_per_second=requests_per_second, attempts=attempts)
+        loaded = authorize(load_settings(**arguments))
         listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
         with asyncio.Runner(loop_factory=select_loop_factory()) as runner:
-            report = runner.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
+            report = runner.run(export(loaded, thread_ids, out, listener=listener, options=options))
         _print_report(report, out, as_json=as_json)
     raise typer.Exit(_select_exit_code(report))
 
@@ -127,6 +157,22 @@ def _build_settings(backend: str | None, base_url: str | None, store: str | None
             branch = inner
         branch[last] = value
     return tree
+
+
+def _add_source(arguments: JsonObject, source: SourceKind | None, project: str | None, api_version: str | None) -> None:
+    """Add the settings of a kind of source to those of the other options."""
+    from threadbridge.runtime.settings_loader import reject_secret_argument
+    from threadbridge_migrate.export.foundry import build_project_settings
+
+    if source is SourceKind.FOUNDRY or project:
+        reject_secret_argument("--project", "assistants.base_url", project)
+        section: JsonObject = arguments["assistants"]
+        url = project or section["base_url"] or ""
+        given = {key: value for key, value in section.items() if value is not None and key != "base_url"}
+        arguments["assistants"] = {**build_project_settings(url, api_version=api_version), **given}
+        arguments["backend"] = "assistants"
+    elif source is not None:
+        arguments["backend"] = "responses" if source is SourceKind.STORE else "assistants"
 
 
 def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:

@@ -7,25 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
 from threadbridge.runtime.settings_loader import load_settings, reject_secret_argument
 from threadbridge.settings import Settings
 from threadbridge_migrate.archive.reader import MANIFEST
 from threadbridge_migrate.errors import UsageError
+from threadbridge_migrate.export.foundry import authorize, build_project_settings, is_project_url
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 from threadbridge_migrate.export.thread_source import ThreadSource
 
 #: User and password of a URL: the text between `://` and the last @ before the host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
-
-#: The path of a Foundry project's endpoint.
-_FOUNDRY_PROJECT = re.compile(r"/api/projects/[^/]+/?")
-
-#: The version of Foundry's Agents API (classic) that is asked for if the settings name none.
-FOUNDRY_API_VERSION = "v1"
 
 _SQLITE_HEADER = b"SQLite format 3\0"
 
@@ -69,8 +63,10 @@ def resolve(
     if word.startswith(("http://", "https://")):
         reject_secret_argument(option, "assistants.base_url", word)
         section: object = further.pop("assistants", None)
-        assistants: JsonObject = {**_make_service_settings(word), **(section if is_json_object(section) else {})}
-        return BackendLocation(load_settings(**{**further, "backend": "assistants", "assistants": assistants}))
+        service: JsonObject = build_project_settings(word) if is_project_url(word) else {"base_url": word}
+        assistants: JsonObject = {**service, **(section if is_json_object(section) else {})}
+        loaded = load_settings(**{**further, "backend": "assistants", "assistants": assistants})
+        return BackendLocation(authorize(loaded))
     path = Path(word)
     if "://" not in word and word != ":memory:":
         if (path / MANIFEST).is_file() or (is_new and not _is_occupied(path)):
@@ -83,13 +79,6 @@ def resolve(
         word = f"sqlite:///{path}"
     reject_secret_argument(option, "store", word)
     return BackendLocation(load_settings(**{**further, "backend": "responses", "store": word}))
-
-
-def _make_service_settings(url: str) -> JsonObject:
-    """The section `assistants` for a URL."""
-    if _FOUNDRY_PROJECT.fullmatch(urlsplit(url).path) is None:
-        return {"base_url": url}
-    return {"base_url": url, "list_threads": True, "query": {"api-version": FOUNDRY_API_VERSION}}
 
 
 def _is_occupied(path: Path) -> bool:
