@@ -95,7 +95,7 @@ class TurnRemedies:
         continuation = self._upstream_state.start.continuation
         if continuation is None or continuation.point is None:
             return bool(self._simplified_parameters)
-        await self._upstream_state.send_full_history("refused")
+        await self._upstream_state.try_full_history()
         return True
 
     async def shorten_large_history(self, failed: FailedRequest) -> bool:

@@ -96,6 +96,13 @@ class UpstreamState:
                 lambda session, context: turns.fall_back_to_full_history(session, context, start, reason)
             )
 
+    async def try_full_history(self) -> None:
+        """Send everything once. The state of the upstream stays until that has helped."""
+        start = self.start
+        self.start = await self._ctx.store.read(
+            lambda session: turns.try_full_history(session, start, "refused"), tenant=self._ctx.tenant
+        )
+
     async def shorten_history(self) -> bool:
         """Whether the history could be shortened."""
         start = self.start

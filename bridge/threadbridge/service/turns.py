@@ -211,6 +211,14 @@ def fall_back_to_full_history(
     return replace(start, continuation=continuation, timeline=timeline)
 
 
+def try_full_history(session: Session, start: TurnStart, reason: NoContinuationReason) -> TurnStart:
+    """The turn with its full history, for a request that the upstream rejected for an unknown reason."""
+    if start.continuation is None:
+        return start
+    continuation, timeline = upstream_state.suspend_continuation(session, start.run, start.continuation, reason)
+    return replace(start, continuation=continuation, timeline=timeline)
+
+
 def renew_lease(session: Session, context: ServiceContext, run_id: str) -> RunObject | None:
     """Renew the lease. Returns the run, or None when the lease is no longer this worker's."""
     claimed = session.get_run_with_lease(run_id)

@@ -93,6 +93,16 @@ def abandon_continuation(
     )
 
 
+def suspend_continuation(
+    session: Session, run: RunObject, continuation: Continuation, reason: NoContinuationReason
+) -> tuple[Continuation, Sequence[Entry]]:
+    """The upstream rejected the request for an unknown reason: the turn without its continuation, which is stored on,
+    and all entries that the turn has to send.
+    """
+    spans = continuation.required_context.spans
+    return continuation.suspend(reason), read_spans(session, run["thread_id"], spans)
+
+
 def restrict_to_spans(
     session: Session, context: ServiceContext, run: RunObject, continuation: Continuation | None, spans: Spans
 ) -> tuple[Continuation | None, Sequence[Entry]]:
@@ -119,11 +129,13 @@ def record_turn_outcome(
         save_continuation_point(session, thread_id, next_point)
         if continuation.superseded_conversation_id != next_point.upstream_id:
             _schedule_conversation_cleanup(session, context, continuation.superseded_conversation_id)
-    elif continuation.point is None:
+        return
+    if continuation.point is None:
         _schedule_conversation_cleanup(session, context, continuation.conversation_id)
-    elif outcome.turn.usage is None:
+    unchanged_point = continuation.point or continuation.kept_point
+    if outcome.turn.usage is None and unchanged_point is not None:
         # The request was rejected, and the upstream state is unchanged.
-        save_continuation_point(session, thread_id, continuation.point)
+        save_continuation_point(session, thread_id, unchanged_point)
 
 
 def _build_next_point(

@@ -128,6 +128,8 @@ class Continuation:
     conversation_id: str | None = None
     #: The conversation used so far, obsolete once another one replaces it.
     superseded_conversation_id: str | None = None
+    #: The point that the turn does without for a try: it stays if the service rejects the full history as well.
+    kept_point: ContinuationPoint | None = None
 
     @property
     def request_params(self) -> StateParameters:
@@ -156,6 +158,15 @@ class Continuation:
             reason=reason,
             conversation_id=None,
             superseded_conversation_id=None,
+            kept_point=None,
+        )
+
+    def suspend(self, reason: NoContinuationReason) -> Continuation:
+        """The same turn with its full history for a try, after which the point may still be of use."""
+        return replace(
+            self.fall_back(reason),
+            superseded_conversation_id=self.superseded_conversation_id,
+            kept_point=self.point,
         )
 
 

@@ -254,3 +254,22 @@ async def test_where_everything_is_local_nothing_is_kept() -> None:
         assert row is None
         assert service.model_requests[0]["store"] is False
         assert await list_turn_states(service, run) == [{"mode": "local", "continues": None, "reason": None}]
+
+
+async def test_a_request_rejected_for_no_known_reason_with_and_without_the_last_response_leaves_it_as_it_was() -> None:
+    async with open_service(**CHAINED) as service:
+        run = await service.run_to_rest("SAY one")
+        before = await get_continuation(service, run["thread_id"])
+        rejected = await run_to_rest(service, run["thread_id"], run["assistant_id"], "HTTP 400")
+        after = await get_continuation(service, run["thread_id"])
+        again = await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY three")
+
+        assert rejected["status"] == "failed"
+        assert after == before
+        assert [body.get("previous_response_id") is None for body in service.model_requests] == [
+            True,
+            False,
+            True,
+            False,
+        ]
+        assert (await list_turn_states(service, again))[0]["reason"] is None

@@ -228,6 +228,21 @@ async def test_a_refused_request_leaves_the_conversation_as_it_was() -> None:
         assert list_other_requests(service) == ["POST /conversations"]
 
 
+async def test_a_request_rejected_for_no_known_reason_with_and_without_the_conversation_leaves_it_as_it_was() -> None:
+    async with open_service(**CONVERSATION) as service:
+        run = await service.run_to_rest("SAY one")
+        before = await get_continuation(service, run["thread_id"])
+        rejected = await run_to_rest(service, run["thread_id"], run["assistant_id"], "HTTP 400")
+        after = await get_continuation(service, run["thread_id"])
+        again = await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY three")
+
+        assert before is not None
+        assert rejected["status"] == "failed"
+        assert after == before
+        assert (await list_turn_states(service, again))[0]["reason"] is None
+        assert f"DELETE /conversations/{before['upstream_id']}" not in list_other_requests(service)
+
+
 async def test_deleting_a_thread_deletes_its_conversation() -> None:
     async with open_service(**CONVERSATION) as service:
         run = await service.run_to_rest("SAY one")
