@@ -184,12 +184,12 @@ class User:
             record.unanswered_runs += 1
             raise
         record.run_ids.add(run.id)
-        while run.status in ("queued", "in_progress"):
-            await asyncio.sleep(0.02)
-            run = await runs.retrieve(run.id, thread_id=record.id)
+        # The response to a repeated request is the run as it is now, which may wait for outputs already.
+        while run.status in ("queued", "in_progress", "requires_action"):
             if run.required_action is not None:
                 await submit_outputs(self.client, run)
-                run = await runs.retrieve(run.id, thread_id=record.id)
+            await asyncio.sleep(0.02)
+            run = await runs.retrieve(run.id, thread_id=record.id)
 
     async def _stream_run(self, record: ThreadRecord) -> None:
         name, run_id = "", None

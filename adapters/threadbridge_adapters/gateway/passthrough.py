@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
@@ -21,6 +22,7 @@ from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.gateway.access_checks import get_request_context
 from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.openai_http.response_checks import UnusableResponseError, check_redirect
+from threadbridge_adapters.openai_http.secrets_mask import SecretsMask, StreamMask
 from threadbridge_adapters.stream_buffer import close_stream
 
 #: Bytes of a rejected upload that are still read and discarded, so that the client receives the error.
@@ -126,6 +128,12 @@ HOP_BY_HOP: Final = frozenset(
 _CORS_HEADER_PREFIX: Final = b"access-control-"
 _CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
+_FIRST_ERROR_STATUS: Final = 400
+#: Bytes of an error that is relayed.
+_MAX_ERROR_BYTES: Final = 1024 * 1024
+_EVENT_STREAM: Final = "text/event-stream"
+#: Headers that no longer apply to a body that was unpacked or masked.
+_BODY_HEADERS: Final = frozenset({b"content-length", b"content-encoding", b"content-md5", b"digest", b"etag"})
 #: Statuses with which a client repeats its request at another address.
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -146,6 +154,7 @@ class UpstreamProxy:
         self._key = key
         self._drops_credentials = drops_credentials
         self._host = urlsplit(self._base_url).netloc.rpartition("@")[2]
+        self._mask = SecretsMask(key or "", endpoint.headers, endpoint.query)
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +168,7 @@ class UpstreamProxy:
                 allow_redirects=False,
             ) as response:
                 location = self._map_location(response)
-                await client.relay_response(response, location=location)
+                await client.relay_response(response, location=location, mask=self._mask)
         except UnusableResponseError as error:
             message = f"The upstream service, {self._host}, {error.description}."
             await send_error(UpstreamError(message), scope, receive, send)
@@ -225,6 +234,11 @@ class UpstreamProxy:
         if self._drops_credentials or own.keys() & {"authorization", "api-key"}:
             dropped |= _CREDENTIALS
         forwarded = [(name, value) for name, value in scope["headers"] if name not in dropped]
+        if not self._mask.is_empty:  # only errors that can be read can be masked
+            forwarded = [
+                (name, b"gzip" if b"gzip" in value else b"identity") if name == b"accept-encoding" else (name, value)
+                for name, value in forwarded
+            ]
         return [*((name.decode("latin-1"), value.decode("latin-1")) for name, value in forwarded), *own.items()]
 
     async def _get_credentials(self) -> dict[str, str]:
@@ -257,15 +271,26 @@ class _ClientConnection:
                 yield message["body"]
             self._is_body_complete = not message.get("more_body", False)
 
-    async def relay_response(self, response: aiohttp.ClientResponse, *, location: str | None) -> None:
-        """Send the response as it arrives. The connection to the service is closed if the client disconnects.
+    async def relay_response(
+        self, response: aiohttp.ClientResponse, *, location: str | None, mask: SecretsMask
+    ) -> None:
+        """Send the response as it arrives, errors and streams of events without the secrets of the gateway.
 
-        While the client's body is read, `iterate_body` notices that.
+        The connection to the service is closed if the client disconnects. While the client's body is read,
+        `iterate_body` notices that. Raises UnusableResponseError for an error that is too long.
         """
+        pieces: AsyncIterator[bytes] = response.content.iter_any()
+        is_changed = False
+        if not mask.is_empty and response.status >= _FIRST_ERROR_STATUS and _is_text(response):
+            pieces, is_changed = _iterate_once(await _read_masked_error(response, mask)), True
+        elif not mask.is_empty and response.content_type == _EVENT_STREAM and not _get_encoding(response):
+            pieces, is_changed = _iterate_masked(pieces, mask.open_stream()), True
         raw = [(name.lower(), value) for name, value in response.raw_headers]
         headers = [
             (name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_CORS_HEADER_PREFIX)
         ]
+        if is_changed:
+            headers = [(name, value) for name, value in headers if name not in _BODY_HEADERS]
         if location is not None:
             headers = [(name, value) for name, value in headers if name != b"location"]
             headers.append((b"location", location.encode("latin-1", "replace")))
@@ -280,12 +305,52 @@ class _ClientConnection:
         try:
             self.has_response_started = True
             await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
-            async for chunk in response.content.iter_any():
+            async for chunk in pieces:
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
         finally:
             if disconnect_watcher is not None:
                 disconnect_watcher.cancel()
+
+
+def _is_text(response: aiohttp.ClientResponse) -> bool:
+    kind = response.content_type
+    return kind.startswith("text/") or kind.endswith(("json", "xml"))
+
+
+def _get_encoding(response: aiohttp.ClientResponse) -> str:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+async def _read_masked_error(response: aiohttp.ClientResponse, mask: SecretsMask) -> bytes:
+    """The body of an error, unpacked, without secrets and parts of keys."""
+    encoding = _get_encoding(response)
+    if encoding not in ("", "gzip"):
+        raise UnusableResponseError(f"answered HTTP {response.status} with an encoding that was not asked for")
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding else None
+    body = b""
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk if unpack is None else unpack.decompress(chunk, _MAX_ERROR_BYTES + 1)
+            if len(body) > _MAX_ERROR_BYTES:
+                raise UnusableResponseError(f"answered HTTP {response.status} with more than {_MAX_ERROR_BYTES} bytes")
+    except zlib.error:
+        raise UnusableResponseError(f"answered HTTP {response.status} with a body that cannot be unpacked") from None
+    text = mask.mask_json(body).decode("utf-8", "surrogateescape")
+    return mask.mask_text(text).encode("utf-8", "surrogateescape")
+
+
+async def _iterate_once(body: bytes) -> AsyncGenerator[bytes]:
+    yield body
+
+
+async def _iterate_masked(pieces: AsyncIterator[bytes], mask: StreamMask) -> AsyncGenerator[bytes]:
+    async for piece in pieces:
+        if masked := mask.receive_data(piece):
+            yield masked
+    if rest := mask.finish():
+        yield rest
 
 
 #: What a path must contain to leave the base URL or to hold a character that no id has.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
@@ -59,11 +59,48 @@ class SecretsMask:
                 data = data.replace(secret, _MASK.encode())
         return data
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to mask."""
+        return not self._secrets
+
+    def open_stream(self) -> StreamMask:
+        """A mask for one stream of JSON texts."""
+        return StreamMask(self._encoded)
+
     def protect_logs(self) -> None:
         """Mask these secrets in the log lines of the HTTP libraries and of the SDK, which contain URLs and headers."""
         _LOG_FILTER.secrets.update(self._secrets)
         for name in _LIBRARY_LOGGERS:
             logging.getLogger(name).addFilter(_LOG_FILTER)  # adds a filter only once
+
+
+class StreamMask:
+    """Masks secrets in a byte stream, also those that are split over its chunks."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
+        self._starts = tuple({secret[:1] for secret in secrets})
+        self._longest = max(map(len, secrets), default=0)
+        self._held_back = b""
+
+    def receive_data(self, chunk: bytes) -> bytes:
+        """The next bytes of the masked stream. An end that a secret may begin with is held back."""
+        data = self._held_back + chunk
+        for secret in self._secrets:
+            data = data.replace(secret, _MASK.encode())
+        end = len(data)
+        for at in range(max(0, end - self._longest + 1), end):
+            if data.startswith(self._starts, at) and any(secret.startswith(data[at:]) for secret in self._secrets):
+                end = at
+                break
+        self._held_back = data[end:]
+        return data[:end]
+
+    def finish(self) -> bytes:
+        """The rest at the end of the stream."""
+        rest, self._held_back = self._held_back, b""
+        return rest
 
 
 class _LogFilter(logging.Filter):
