@@ -188,6 +188,13 @@ class Session(Protocol):
         """
         ...
 
+    def add_all(self, kind: ObjectKind, bodies: Sequence[JsonMapping]) -> None:
+        """Store new objects of one kind in this order, as `add` does; faster for many. Messages are added as entries.
+
+        Raises `errors.Conflict` if one of them cannot be added.
+        """
+        ...
+
     @overload
     def get(self, kind: Literal[ObjectKind.ASSISTANT], object_id: str) -> AssistantObject | None: ...
     @overload

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import export_threads, summary
+from threadbridge_migrate.cli import check, export_threads, load, summary
 
 app = typer.Typer(
     name="migrate",
@@ -17,6 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
+app.command("check", epilog=check.EXIT_CODES)(check.check)
+app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
 
 

@@ -142,3 +142,25 @@ async def test_the_objects_that_name_a_resource_are_found_as_long_as_they_do(sto
     assert before == [["asst_1", "thread_1", "thread_2"], ["asst_1"], []]
     assert len(limited) == 2
     assert [await find(each) for each in ("file-1", "file-2", "file-3")] == [["thread_2"], ["asst_1"], ["asst_1"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_objects_that_are_added_together_come_back_in_their_order(store: Store, kind: ObjectKind) -> None:
+    bodies: list[JsonObject] = [{**ONE_OF_EACH[kind], "id": f"{kind}_{n}", "status": "completed"} for n in range(3)]
+
+    await store.write(lambda session: session.add_all(kind, bodies), tenant=TENANT)
+    page = await store.read(lambda session: session.get_page(kind, limit=9, order="asc"), tenant=TENANT)
+
+    assert page.data == bodies
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_none_of_several_objects_is_added_if_one_exists(store: Store, kind: ObjectKind) -> None:
+    body: JsonObject = {**ONE_OF_EACH[kind], "status": "completed"}
+    await add_objects(store, (kind, body))
+    bodies: list[JsonObject] = [{**body, "id": "new"}, body]
+
+    with pytest.raises(Conflict):
+        await store.write(lambda session: session.add_all(kind, bodies), tenant=TENANT)
+
+    assert await get_object(store, kind, "new") is None

@@ -87,6 +87,13 @@ class ObjectTable:
         except IntegrityViolation as exc:
             raise build_object_conflict(body) from exc
 
+    def add_all(self, connection: SqlConnection, tenant: str, bodies: Sequence[JsonMapping]) -> None:
+        """Insert rows in this order."""
+        try:
+            connection.execute_many(self._insert, [{"tenant": tenant, **self._to_row(body)} for body in bodies])
+        except IntegrityViolation as exc:
+            raise build_conflict(f"One of {', '.join(body['id'] for body in bodies[:10])} …") from exc
+
     def get(self, connection: SqlConnection, tenant: str, object_id: str) -> Any:
         """The object, or None."""
         row = connection.fetch_one(self._select, {"of_tenant": tenant, "of_id": object_id})

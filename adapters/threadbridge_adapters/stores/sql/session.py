@@ -56,6 +56,13 @@ class SqlSession:
         if kind in object_tables.REFERENCING_KINDS:
             object_tables.add_references(self.connection, self._tenant, body)
 
+    def add_all(self, kind: ObjectKind, bodies: Sequence[JsonMapping]) -> None:
+        if kind is ObjectKind.MESSAGE or kind in object_tables.REFERENCING_KINDS:
+            for body in bodies:
+                self.add(kind, body)
+        else:
+            object_tables.OBJECT_TABLES[kind].add_all(self.connection, self._tenant, bodies)
+
     def get(self, kind: ObjectKind, object_id: str) -> Any:
         return object_tables.OBJECT_TABLES[kind].get(self.connection, self._tenant, object_id)
 

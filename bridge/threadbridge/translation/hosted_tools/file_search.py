@@ -170,7 +170,9 @@ def _get_ranking_options(run: RunObject) -> RankingOptions:
 
 
 def _strip_results(call: JsonMapping) -> FileSearchToolCall:
-    search: FileSearchDetails = call["file_search"]
+    search: FileSearchDetails | None = call["file_search"]
+    if not search or not search["results"]:  # null in steps that were loaded
+        return cast("FileSearchToolCall", call)
     # Every key but one, also those that no type lists.
     results = [{name: value for name, value in result.items() if name != "content"} for result in search["results"]]
     return cast("FileSearchToolCall", {**call, "file_search": {**search, "results": results}})

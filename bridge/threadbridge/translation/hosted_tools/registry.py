@@ -60,11 +60,11 @@ def has_optional_content(tools: Iterable[AssistantTool]) -> bool:
 def strip_search_content(step: RunStepObject) -> RunStepObject:
     """The step without the content that is shown only on request."""
     details = step["step_details"]
-    if details["type"] != "tool_calls":
+    if not details or details["type"] != "tool_calls":  # steps that were loaded may have null
         return step
     calls: list[StepToolCall] = []
     is_changed = False
-    for call in details["tool_calls"]:
+    for call in details["tool_calls"] or ():
         tool = HOSTED_TOOLS.get(call["type"])
         if tool is not None and tool.strip_content is not None:
             calls.append(tool.strip_content(call))

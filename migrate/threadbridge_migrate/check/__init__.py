@@ -1,0 +1,1 @@
+"""`migrate check`: compares two places that hold threads."""

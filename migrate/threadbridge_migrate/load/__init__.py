@@ -1,0 +1,1 @@
+"""`migrate load`: puts the threads of an archive into a store."""
