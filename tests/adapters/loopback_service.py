@@ -20,6 +20,8 @@ class ReceivedRequest:
     query: str
     headers: dict[str, str]
     body_chunks: list[bytes] = field(default_factory=list[bytes])
+    #: Address and port of the connection's other end.
+    peer: tuple[str, int] | None = None
 
 
 class LoopbackService:
@@ -35,6 +37,7 @@ class LoopbackService:
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         received = ReceivedRequest(scope["method"], scope["path"], scope["query_string"].decode(), headers)
+        received.peer = scope.get("client")
         self.requests.append(received)
         kind = headers.get("content-type", "application/json").encode()
         response_headers = [

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 
+from tests.reliability.dropped_clients import drop_clients
 from tests.reliability.exports import interrupt_exports
 from tests.reliability.full_disk import fill_disk
 from tests.reliability.hostile_clients import attack_gateway
@@ -35,6 +36,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "upstream faults": Scenario("faults", answer_with_anything, size=1000, dose=30),
     "hostile clients": Scenario("attacks", attack_gateway, size=1000, dose=40),
     "forks": Scenario("forks", fork_at_any_moment, size=20, dose=1),
+    "dropped clients": Scenario("clients", drop_clients, size=200, dose=16),
     "clocks": Scenario("clocks", set_clocks, size=40, dose=2),
     "full disk": Scenario("fillings", fill_disk, size=10, dose=1),
     "interrupted exports": Scenario("exports", interrupt_exports, size=10, dose=0),

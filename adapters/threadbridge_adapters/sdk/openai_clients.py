@@ -15,7 +15,7 @@ from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.openai_http.httpx_compat import import_httpx2
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
-from threadbridge_adapters.sdk.transports import PLACEHOLDER_KEY, create_in_process_client
+from threadbridge_adapters.sdk.transports import PLACEHOLDER_KEY, RenewClient, create_in_process_client
 
 ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
 
@@ -81,8 +81,26 @@ def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
     network_client = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
     return cast(
         "ClientT",
-        client.copy(http_client=create_in_process_client(network_client, dispatcher, base_path=client.base_url.path)),
+        client.copy(
+            http_client=create_in_process_client(
+                network_client, dispatcher, base_path=client.base_url.path, renew=_find_renewal(client)
+            )
+        ),
     )
+
+
+def _find_renewal(client: openai.OpenAI | openai.AsyncOpenAI) -> RenewClient | None:
+    """What creates the HTTP client of a forked process; None for one that the program made, which only it can renew."""
+    network_client = client._client  # pyright: ignore[reportPrivateUsage]
+    if type(network_client).__module__.partition(".")[0] != openai.__name__:
+        return None
+    client_class = openai.OpenAI if isinstance(client, openai.OpenAI) else openai.AsyncOpenAI
+    base_url, timeout = client.base_url, client.timeout
+
+    def renew() -> Any:
+        return client_class(api_key=PLACEHOLDER_KEY, base_url=base_url, timeout=timeout)._client  # pyright: ignore[reportPrivateUsage]
+
+    return renew
 
 
 def _is_in_memory(settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 import sys
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
@@ -275,12 +276,37 @@ class _InProcessLogFilter(logging.Filter):
 _LOG_FILTER: Final = _InProcessLogFilter()
 
 
+RenewClient: TypeAlias = Callable[[], "Client | AsyncClient"]
+
+
+class _NetworkClient:
+    """The client for requests to the service. A forked process gets a new one: connections must not be shared."""
+
+    def __init__(self, client: Any, renew: RenewClient | None) -> None:
+        self._client = client
+        self._renew = renew
+        self._pid = os.getpid()
+
+    @property
+    def client(self) -> Any:
+        """The client of this process."""
+        if self._renew is not None and self._pid != os.getpid():
+            _PARENT_CLIENTS.append(self._client)
+            self._client, self._pid = self._renew(), os.getpid()
+        return self._client
+
+
+_PARENT_CLIENTS: Final[list[object]] = []  # referenced so that they are not closed in a child
+
+
 class InProcessClient(Client):
     """Closing it closes the backend that it opened and the client that it wraps."""
 
-    def __init__(self, http: Any, network_client: Client, dispatcher: Dispatcher, base_path: str) -> None:
+    def __init__(
+        self, http: Any, network_client: Client, dispatcher: Dispatcher, base_path: str, renew: RenewClient | None
+    ) -> None:
         self._http = http
-        self._network_client = network_client
+        self._network = _NetworkClient(network_client, renew)
         self._dispatcher = dispatcher
         self._base_path = base_path
         super().__init__(
@@ -288,7 +314,7 @@ class InProcessClient(Client):
         )
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        return self._network_client.build_request(method, url, **options)
+        return cast("httpx2.Request", self._network.client.build_request(method, url, **options))
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if _may_be_local(request, self._base_path, self._dispatcher):
@@ -299,19 +325,21 @@ class InProcessClient(Client):
                 pass
             finally:
                 _in_process.reset(token)
-        return _refuse_placeholder_key(self._http, request) or self._network_client.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or self._network.client.send(request, **options)
 
     def close(self) -> None:
         super().close()
-        self._network_client.close()
+        self._network.client.close()
 
 
 class AsyncInProcessClient(AsyncClient):
     """Closing it closes the backend of this event loop and the client that it wraps."""
 
-    def __init__(self, http: Any, network_client: AsyncClient, dispatcher: Dispatcher, base_path: str) -> None:
+    def __init__(
+        self, http: Any, network_client: AsyncClient, dispatcher: Dispatcher, base_path: str, renew: RenewClient | None
+    ) -> None:
         self._http = http
-        self._network_client = network_client
+        self._network = _NetworkClient(network_client, renew)
         self._dispatcher = dispatcher
         self._base_path = base_path
         super().__init__(
@@ -320,7 +348,7 @@ class AsyncInProcessClient(AsyncClient):
         )
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        return self._network_client.build_request(method, url, **options)
+        return cast("httpx2.Request", self._network.client.build_request(method, url, **options))
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if _may_be_local(request, self._base_path, self._dispatcher):
@@ -331,17 +359,20 @@ class AsyncInProcessClient(AsyncClient):
                 pass
             finally:
                 _in_process.reset(token)
-        return _refuse_placeholder_key(self._http, request) or await self._network_client.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or await self._network.client.send(request, **options)
 
     async def aclose(self) -> None:
         await super().aclose()
-        await self._network_client.aclose()
+        await self._network.client.aclose()
 
 
-def create_in_process_client(network_client: Client | AsyncClient, dispatcher: Dispatcher, *, base_path: str) -> Any:
+def create_in_process_client(
+    network_client: Client | AsyncClient, dispatcher: Dispatcher, *, base_path: str, renew: RenewClient | None = None
+) -> Any:
     """A client like `network_client` (same library, synchronous or not) that answers requests in the process.
 
-    `base_path` is the path of the openai client's base URL. Raises TypeError for a client of another library.
+    `base_path` is the path of the openai client's base URL. `renew` creates the network client of a forked process.
+    Raises TypeError for a client of another library.
     """
     # The SDK accepts either library from 3.x on, and some applications have both installed.
     modules = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
@@ -351,7 +382,7 @@ def create_in_process_client(network_client: Client | AsyncClient, dispatcher: D
     logging.getLogger(http.__name__).addFilter(_LOG_FILTER)  # adds a filter only once
     sync, asynchronous = _create_client_classes(http)
     client_class = sync if isinstance(network_client, http.Client) else asynchronous
-    return client_class(http, network_client, dispatcher, base_path)
+    return client_class(http, network_client, dispatcher, base_path, renew)
 
 
 @functools.cache
