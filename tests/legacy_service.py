@@ -60,6 +60,10 @@ class LegacyService:
         self.messages: dict[str, list[JsonObject]] = {}
         self.runs: dict[str, list[JsonObject]] = {}
         self.steps: dict[str, list[JsonObject]] = {}
+        #: Files with their contents; None: the service refuses to send it.
+        self.files: dict[str, tuple[JsonObject, bytes | None]] = {}
+        #: Vector stores with their files.
+        self.vector_stores: dict[str, tuple[JsonObject, list[JsonObject]]] = {}
         self.frames: list[bytes] = []
         self.breaks_stream = False
         self.stream_closed = threading.Event()
@@ -115,6 +119,19 @@ class LegacyService:
                 return self._make_object_response("run", run_id, run)
             case "GET", ["threads", _, "runs", run_id, "steps"]:
                 return self._make_page_response(request, self.steps.get(run_id, []))
+            case "GET", ["files", file_id]:
+                return self._make_object_response("file", file_id, self.files.get(file_id, (None,))[0])
+            case "GET", ["files", file_id, "content"] if file_id in self.files:
+                content = self.files[file_id][1]
+                if content is None:
+                    return Response(make_error_body("Not allowed to download files of purpose: assistants"), 400)
+                return Response(content, 200, {"content-type": "application/octet-stream"})
+            case "GET", ["vector_stores", store_id]:
+                return self._make_object_response(
+                    "vector store", store_id, self.vector_stores.get(store_id, (None,))[0]
+                )
+            case "GET", ["vector_stores", store_id, "files"] if store_id in self.vector_stores:
+                return self._make_page_response(request, self.vector_stores[store_id][1])
             case "POST", ["threads", thread_id, "messages"]:
                 message = {"id": f"msg_{len(self.messages.get(thread_id, []))}", "object": "thread.message", **body}
                 self.messages.setdefault(thread_id, []).append(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import orjson
 
 from tests.legacy_service import LegacyService
+from threadbridge.api_types import JsonObject
 from threadbridge_migrate.archive.reader import OBJECT_PARTS, Archive, Part
+
+#: The counts of an archive whose threads reference no file.
+NO_FILES = {"vector_stores": 0, "vector_store_files": 0, "files": 0, "contents": 0}
 
 
 def collect_source_lines(service: LegacyService, ids: Iterable[str]) -> dict[str, list[bytes]]:
@@ -23,8 +28,27 @@ def collect_source_lines(service: LegacyService, ids: Iterable[str]) -> dict[str
         "messages": [message for thread_id in thread_ids for message in service.messages[thread_id]],
         "runs": runs,
         "steps": [step for run in runs for step in service.steps[run["id"]]],
+        "vector_stores": [store for store, _ in service.vector_stores.values()],
+        "vector_store_files": [file for _, files in service.vector_stores.values() for file in files],
+        "files": [file for file, _ in service.files.values()],
+        "contents": [make_content_record(file_id, content) for file_id, (_, content) in service.files.items()],
     }
     return {part: sorted(orjson.dumps(each) for each in objects) for part, objects in parts.items()}
+
+
+def make_content_record(file_id: str, content: bytes | None) -> JsonObject:
+    """The record of a file's content, or of what the service said instead."""
+    if content is None:
+        message = "Not allowed to download files of purpose: assistants"
+        error = {"status": 400, "code": None, "message": message}
+        return {"id": file_id, "path": None, "bytes": 0, "sha256": None, "error": error}
+    return {
+        "id": file_id,
+        "path": f"contents/{file_id}",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "content_type": "application/octet-stream",
+    }
 
 
 def read_archive_lines(path: Path) -> dict[str, list[bytes]]:

@@ -36,12 +36,16 @@ def test_objects_are_read_back_with_every_field(archive: Path) -> None:
 def test_a_summary_says_where_from_and_how_much(archive: Path) -> None:
     assert summarise(archive).splitlines() == [
         f"Archive {archive} (complete), from backend assistants",
-        "  assistants         0",
-        "  threads            1",
-        "  messages           2",
-        "  runs               0",
-        "  steps              0",
-        "  errors             0",
+        "  assistants                0",
+        "  threads                   1",
+        "  messages                  2",
+        "  runs                      0",
+        "  steps                     0",
+        "  vector_stores             0",
+        "  vector_store_files        0",
+        "  files                     0",
+        "  contents                  0",
+        "  errors                    0",
     ]
 
 

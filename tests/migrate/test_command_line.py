@@ -121,7 +121,7 @@ def test_an_archive_is_summed_up_by_a_command_of_its_own(migrate: Migrate, servi
     data = CliRunner().invoke(app, ["summary", "archive", "--json"])
     nothing = CliRunner().invoke(app, ["summary", "elsewhere"])
 
-    assert "  threads            2" in text.stdout.splitlines()
+    assert "  threads                   2" in text.stdout.splitlines()
     assert orjson.loads(data.stdout)["counts"]["messages"] == 6
     assert (nothing.exit_code, nothing.stderr) == (
         4,

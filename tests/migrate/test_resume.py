@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.legacy_service import LegacyService, add_threads
-from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
+from tests.migrate.archive_contents import (
+    NO_FILES,
+    collect_source_lines,
+    load_manifest,
+    read_archive_lines,
+    read_errors,
+)
 from tests.migrate.export_command import make_export_command
 from threadbridge_migrate.archive.reader import Archive, Part
 
@@ -52,6 +58,7 @@ def test_an_export_killed_twice_ends_like_one_that_was_not(service: LegacyServic
         "messages": 180,
         "runs": 120,
         "steps": 240,
+        **NO_FILES,
         "errors": 1,
     }
     assert len(service.requests) - asked_before < 5 * 40  # the finished threads were not asked for again

@@ -22,7 +22,7 @@ from threadbridge_migrate.errors import ArchiveError
 JOURNAL = "journal.jsonl"
 
 #: The id of `runs` is that of their thread, the id of `steps` that of their thread and run (`build_steps_id`).
-Subject = Literal["thread", "assistant", "runs", "steps"]
+Subject = Literal["thread", "assistant", "runs", "steps", "vector_store", "file"]
 
 #: `missing`: the source responds that the object no longer exists.
 SubjectOutcome = Literal["exported", "failed", "missing"]

@@ -2,6 +2,10 @@
 
     manifest.json     format, version, state, source, options, counts, size and SHA-256 of every file
     assistants.jsonl  threads.jsonl  messages.jsonl  runs.jsonl  steps.jsonl
+    vector_stores.jsonl  vector_store_files.jsonl  files.jsonl
+    contents.jsonl    the bytes of files: id, path below the directory, bytes, sha256, content_type; or, without a path,
+                      the error with which the source refused them
+    contents/FILE_ID  the bytes themselves
     errors.jsonl      failed objects: kind, id, status, type, param, code, message, request_id
     journal.jsonl     the writer's log; needed to continue an export, not to read one
     *.damaged         copies of damaged files from before their repair
@@ -49,6 +53,10 @@ class Part(StrEnum):
     MESSAGES = "messages"
     RUNS = "runs"
     STEPS = "steps"
+    VECTOR_STORES = "vector_stores"
+    VECTOR_STORE_FILES = "vector_store_files"
+    FILES = "files"
+    CONTENTS = "contents"
     ERRORS = "errors"
 
     @property
@@ -159,7 +167,7 @@ def summarise(path: Path | str) -> str:
     manifest = archive.manifest
     source = ", ".join(f"{name} {value}" for name, value in manifest.source.items() if value is not None)
     lines = [f"Archive {archive.path} ({manifest.state}), from {source}"]
-    lines += [f"  {part.value:<11}{manifest.counts.get(part.value, 0):>9}" for part in Part]
+    lines += [f"  {part.value:<18}{manifest.counts.get(part.value, 0):>9}" for part in Part]
     if manifest.missing_assistants:
         lines.append(f"  no longer at the source: {', '.join(manifest.missing_assistants)}")
     return "\n".join(lines)

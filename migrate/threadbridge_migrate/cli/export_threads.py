@@ -82,10 +82,13 @@ def export_threads(
         ),
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts per request before its thread counts as failed.")] = 5,
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Export the files and vector stores that threads reference.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
-    """Write threads with their messages, runs, steps and assistants to an archive.
+    """Write threads with their messages, runs, steps, assistants, vector stores and files to an archive.
 
     After an interruption, even by kill -9, the same command continues where it stopped. Threads in the archive are
     skipped, failed threads are retried, and more ids extend the archive. An archive has one source. Damaged files of
@@ -113,7 +116,12 @@ def export_threads(
         tables = [IdTable(ids_from, column, query)] if ids_from else []
         thread_ids = read_ids(id_arguments, sys.stdin, tables) if id_arguments or tables else None
         requests_per_second = tpslimit or (rate / 60 if rate else None)
-        options = ExportOptions(concurrency=concurrency, requests_per_second=requests_per_second, attempts=attempts)
+        options = ExportOptions(
+            concurrency=concurrency,
+            requests_per_second=requests_per_second,
+            attempts=attempts,
+            with_files=files,
+        )
         loaded = authorize(load_settings(**arguments))
         listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
         with asyncio.Runner(loop_factory=select_loop_factory()) as runner:

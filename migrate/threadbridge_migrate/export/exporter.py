@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from threadbridge.api_types import JsonObject
-from threadbridge.errors import BridgeError, NotFound
+from threadbridge.errors import BridgeError
 from threadbridge.ports import RequestContext
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
@@ -25,15 +25,20 @@ from threadbridge_migrate.archive.reader import Part
 from threadbridge_migrate.archive.record_buffer import RecordBuffer
 from threadbridge_migrate.archive.writer import ArchiveWriter
 from threadbridge_migrate.errors import affects_whole_source, describe_next_step
+from threadbridge_migrate.export.file_contents import download_content
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.references import References
 from threadbridge_migrate.export.request_rate import RequestRate
 from threadbridge_migrate.export.sources import describe_source, iterate_ids, iterate_listed_ids
 from threadbridge_migrate.export.thread_reader import ThreadReader, gather
-from threadbridge_migrate.export.thread_source import ThreadSource
+from threadbridge_migrate.export.thread_source import FileSource, ThreadSource
 
 #: Consecutive failures that affect the whole source after which an export stops: this number, or the number of
 #: concurrent threads if that is larger.
 MAX_SOURCE_FAILURES = 8
+
+#: What a source answers for an object that it does not have, or does not show.
+_MISSING_STATUSES = frozenset({400, 403, 404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class ExportOptions:
     concurrency: int = 128
     #: Requests per second, or None to adapt to the source (A6: OpenAI allowed 1000 a minute).
     requests_per_second: float | None = None
+    #: Whether files and vector stores that threads reference are exported too, if the source has any.
+    with_files: bool = True
     #: Attempts per request before its thread is recorded as failed.
     attempts: int = 5
 
@@ -70,6 +77,8 @@ class ExportReport:
     skipped: int = 0
     failed: int = 0
     missing_assistants: int = 0
+    #: Files and vector stores that threads reference and the source does not have, or does not show.
+    missing_files: int = 0
     #: Retries, over all requests.
     repeated_requests: int = 0
     #: A sentence on the damage that the export found in the archive when it started.
@@ -111,6 +120,7 @@ class Exporter:
         *,
         concurrency: int,
         listener: ProgressListener,
+        files: FileSource | None = None,
     ) -> None:
         self._backend = backend
         self._writer = writer
@@ -119,8 +129,10 @@ class Exporter:
         self._listener = listener
         self._report = ExportReport()
         self._finished_buffers: asyncio.Queue[RecordBuffer | None] = asyncio.Queue(maxsize=concurrency)
-        self._assistant_locks: dict[str, asyncio.Lock] = {}
-        self._fetched_assistants: set[str] = set()
+        #: Where the files and vector stores are that threads reference; None: they are not exported.
+        self._files = files
+        self._locks: dict[tuple[Subject, str], asyncio.Lock] = {}
+        self._fetched: set[tuple[Subject, str]] = set()
         self._next_id_lock = asyncio.Lock()
         self._consecutive_failures = 0
 
@@ -155,8 +167,10 @@ class Exporter:
 
     async def _read_all(self, ids: AsyncIterator[str]) -> None:
         # No thread of this export may reference the assistants that failed in an earlier one.
-        failed = [object_id for subject, object_id in self._writer.progress.failed if subject == "assistant"]
-        await gather(*(self._ensure_assistant(assistant_id) for assistant_id in failed))
+        failed = [each for each in self._writer.progress.failed if each[0] in ("assistant", "vector_store", "file")]
+        if self._files is None:
+            failed = [each for each in failed if each[0] == "assistant"]
+        await gather(*(self._ensure(subject, object_id) for subject, object_id in failed))
         await gather(*(self._read_missing(subject, each) for subject, each in list(self._writer.progress.failed)))
         await gather(*(self._read_threads(ids) for _ in range(self._concurrency)))
         await self._finished_buffers.put(None)
@@ -206,7 +220,7 @@ class Exporter:
         with ExitStack() as cleanup:
             reader = self._open_reader(thread_id, cleanup)
             await (reader.read_steps(run_id) if subject == "steps" else reader.read_runs())
-            await gather(*(self._ensure_assistant(each) for each in sorted(reader.assistant_ids)))
+            await gather(*(self._ensure("assistant", each) for each in sorted(reader.assistant_ids)))
             await self._queue(*reader.take_separate_buffers())
             cleanup.pop_all()
 
@@ -233,7 +247,8 @@ class Exporter:
     async def _read_thread(self, buffer: RecordBuffer, reader: ThreadReader) -> None:
         try:
             await reader.read_thread(buffer)
-            await gather(*(self._ensure_assistant(assistant_id) for assistant_id in sorted(reader.assistant_ids)))
+            await self._ensure_references(reader.references)
+            await gather(*(self._ensure("assistant", each) for each in sorted(reader.assistant_ids)))
         except BridgeError as error:
             buffer.discard("failed", error)
             if not affects_whole_source(error):
@@ -246,27 +261,52 @@ class Exporter:
         else:
             self._consecutive_failures = 0
 
-    async def _ensure_assistant(self, assistant_id: str) -> None:
-        """Queue the assistant for writing, before the thread that references it."""
-        async with self._assistant_locks.setdefault(assistant_id, asyncio.Lock()):
-            if assistant_id in self._fetched_assistants or self._writer.progress.is_finished("assistant", assistant_id):
+    async def _ensure(self, subject: Subject, object_id: str) -> None:
+        """Queue an object that others reference for writing, once, and then what it references itself."""
+        key: tuple[Subject, str] = (subject, object_id)
+        references = References()
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if key in self._fetched or self._writer.progress.is_finished(subject, object_id):
                 return
             with ExitStack() as cleanup:
-                buffer = cleanup.enter_context(RecordBuffer("assistant", assistant_id))
+                buffer = cleanup.enter_context(RecordBuffer(subject, object_id))
                 try:
-                    assistant = await self._source.request(
-                        lambda: self._backend.retrieve_assistant(self._source.context, assistant_id)
-                    )
-                    buffer.add(Part.ASSISTANTS, [assistant])
-                except NotFound as error:
-                    buffer.discard("missing", error)
-                    self._report.missing_assistants += 1
+                    await self._read_referenced_object(buffer, references)
                 except BridgeError as error:
-                    buffer.discard("failed", error)
-                    self._report.trouble, self._report.trouble_status = describe_next_step(error), error.status
+                    is_missing = error.status in _MISSING_STATUSES and (subject != "assistant" or error.status == 404)
+                    buffer.discard("missing" if is_missing else "failed", error)
+                    self._report.missing_assistants += is_missing and subject == "assistant"
+                    self._report.missing_files += is_missing and subject != "assistant"
+                    if not is_missing:
+                        self._report.trouble, self._report.trouble_status = describe_next_step(error), error.status
                 await self._finished_buffers.put(buffer)
                 cleanup.pop_all()
-            self._fetched_assistants.add(assistant_id)
+            self._fetched.add(key)
+        self._locks.pop(key, None)
+        await self._ensure_references(references)
+
+    async def _ensure_references(self, references: References) -> None:
+        if self._files is not None:
+            await gather(
+                *(self._ensure("vector_store", each) for each in sorted(references.vector_stores)),
+                *(self._ensure("file", each) for each in sorted(references.files)),
+            )
+
+    async def _read_referenced_object(self, buffer: RecordBuffer, references: References) -> None:
+        """Fill the buffer of an assistant, a vector store with its files, or a file with its content."""
+        request, context, object_id, files = self._source.request, self._source.context, buffer.id, self._files
+        if buffer.subject == "assistant":
+            assistant = await request(lambda: self._backend.retrieve_assistant(context, object_id))
+            buffer.add(Part.ASSISTANTS, [assistant])
+            references.note([assistant])
+        elif buffer.subject == "vector_store" and files is not None:
+            buffer.add(Part.VECTOR_STORES, [await request(lambda: files.retrieve_vector_store(object_id))])
+            async for page in self._source.iterate_pages(lambda query: files.list_vector_store_files(object_id, query)):
+                buffer.add(Part.VECTOR_STORE_FILES, page)
+                references.files |= {each["id"] for each in page}
+        elif files is not None:
+            buffer.add(Part.FILES, [await request(lambda: files.retrieve_file(object_id))])
+            buffer.add(Part.CONTENTS, [await download_content(files, self._source, object_id, self._writer.path)])
 
 
 async def export_threads(
@@ -295,7 +335,10 @@ async def export_threads(
             ArchiveWriter(out, source=describe_source(settings), options=asdict(options)) as writer,
             listener as active_listener,
         ):
-            export = Exporter(backend, writer, source, concurrency=options.concurrency, listener=active_listener)
+            files = backend if options.with_files and isinstance(backend, FileSource) else None
+            export = Exporter(
+                backend, writer, source, concurrency=options.concurrency, listener=active_listener, files=files
+            )
             return await export.run(thread_ids)
     finally:
         await backend.aclose()

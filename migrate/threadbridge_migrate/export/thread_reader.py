@@ -7,7 +7,7 @@ which a later export reads alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -17,9 +17,13 @@ from threadbridge_migrate.archive.journal import ExportProgress, Subject, build_
 from threadbridge_migrate.archive.reader import Part
 from threadbridge_migrate.archive.record_buffer import RecordBuffer
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.references import References
 from threadbridge_migrate.export.thread_source import ThreadSource
 
 T = TypeVar("T")
+
+#: What services leave out of steps unless it is asked for: the texts that file_search found.
+STEP_CONTENTS = ("step_details.tool_calls[*].file_search.results[*].content",)
 
 
 class ThreadReader:
@@ -38,6 +42,7 @@ class ThreadReader:
         cleanup: ExitStack,
     ) -> None:
         self.assistant_ids: set[str] = set()
+        self.references = References()
         self.separate_buffers: list[RecordBuffer] = []
         self._backend = backend
         self._source = source
@@ -69,12 +74,13 @@ class ThreadReader:
                 lambda query: self._backend.list_runs(context, thread_id, query)
             ):
                 runs.add(Part.RUNS, page)
-                self._note_assistants(page)
+                self._note_references(page)
                 for steps in await gather(*(self._read_steps(run["id"]) for run in page)):
                     if isinstance(steps, RecordBuffer):
                         steps_buffers.append(steps)
                     else:
                         runs.add(Part.STEPS, steps)
+                        self.references.note(steps)
         except BridgeError as error:
             runs.discard("failed", error)
             self.separate_buffers.append(runs)
@@ -101,7 +107,7 @@ class ThreadReader:
         buffer = self._open_buffer("steps", steps_id)
         try:
             async for page in self._source.iterate_pages(
-                lambda query: self._backend.list_steps(context, thread_id, run_id, query)
+                lambda query: self._backend.list_steps(context, thread_id, run_id, query, include=STEP_CONTENTS)
             ):
                 steps += page
             if not self._has_failed("steps", steps_id):
@@ -113,9 +119,9 @@ class ThreadReader:
 
     async def _read_object(self, buffer: RecordBuffer) -> None:
         context, thread_id = self._source.context, self._thread_id
-        buffer.add(
-            Part.THREADS, [await self._source.request(lambda: self._backend.retrieve_thread(context, thread_id))]
-        )
+        thread = await self._source.request(lambda: self._backend.retrieve_thread(context, thread_id))
+        buffer.add(Part.THREADS, [thread])
+        self.references.note([thread])
 
     async def _read_messages(self, buffer: RecordBuffer) -> None:
         context, thread_id = self._source.context, self._thread_id
@@ -123,9 +129,10 @@ class ThreadReader:
             lambda query: self._backend.list_messages(context, thread_id, query)
         ):
             buffer.add(Part.MESSAGES, page)
-            self._note_assistants(page)
+            self._note_references(page)
 
-    def _note_assistants(self, objects: Iterable[MessageObject | RunObject]) -> None:
+    def _note_references(self, objects: Sequence[MessageObject | RunObject]) -> None:
+        self.references.note(objects)
         for each in objects:
             assistant_id: object = each.get("assistant_id")
             if isinstance(assistant_id, str) and assistant_id:
