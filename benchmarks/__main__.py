@@ -17,6 +17,7 @@ from benchmarks import (
     history,
     hosted_tools,
     large_message,
+    load,
     long_thread,
     start_up,
     state,
@@ -40,6 +41,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "history": history.measure,
     "state": state.measure,
     "export": export.measure,
+    "load": load.measure,
     "upload": upload.measure,
     "hosted_tools": hosted_tools.measure,
 }

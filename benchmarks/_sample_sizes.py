@@ -23,6 +23,7 @@ class Effort:
     send_repeats: int = 5
     export_threads: int = 2_000
     naive_threads: int = 10
+    loaded_threads: int = 10_000
     upload_megabytes: int = 512
 
 
@@ -41,6 +42,7 @@ QUICK = Effort(
     items_sent=100,
     send_repeats=2,
     export_threads=50,
+    loaded_threads=200,
     naive_threads=2,
     upload_megabytes=32,
 )

@@ -19,6 +19,7 @@ from tests.reliability.exports import interrupt_exports
 from tests.reliability.full_disk import fill_disk
 from tests.reliability.hostile_clients import attack_gateway
 from tests.reliability.kills import kill_one_of_two_processes, kill_one_process, kill_with_repeating_clients
+from tests.reliability.migrations import kill_loads_and_mirrors
 from tests.reliability.processes import fork_at_any_moment, set_clocks
 from tests.reliability.scenario import Evidence, Fault, Scenario
 from tests.reliability.upstream_faults import answer_with_anything
@@ -28,7 +29,7 @@ MAX_PRINTED_FAULTS = 20
 
 #: Every scenario. The units are options of the command: `--kills 1000`. The doses take less than ten seconds in total;
 #: where a dose is 0, other tests do the same: tests/bridge/engine/test_kill.py, test_recovery.py, and
-#: tests/migrate/test_resume.py.
+#: tests/migrate/test_resume.py, and the tests of load and mirror.
 SCENARIOS: Mapping[str, Scenario] = {
     "kills": Scenario("kills", kill_one_process, size=20, dose=0),
     "kills of one of two processes": Scenario("kills", kill_one_of_two_processes, size=20, dose=0),
@@ -40,6 +41,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "clocks": Scenario("clocks", set_clocks, size=40, dose=2),
     "full disk": Scenario("fillings", fill_disk, size=10, dose=1),
     "interrupted exports": Scenario("exports", interrupt_exports, size=10, dose=0),
+    "kills of loads and mirrors": Scenario("kills", kill_loads_and_mirrors, size=200, dose=0),
 }
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import check, export_threads, load, summary
+from threadbridge_migrate.cli import check, export_threads, load, mirror, summary
 
 app = typer.Typer(
     name="migrate",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
 app.command("check", epilog=check.EXIT_CODES)(check.check)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
+app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
 
 

@@ -1,0 +1,1 @@
+"""`migrate mirror`: writes stored threads to Conversations."""
