@@ -21,8 +21,8 @@ from benchmarks._processes import ROOT, find_script
 from benchmarks._results import Row
 from benchmarks._sample_sizes import Effort
 
-RESIDENT_BOUND_MB = 200.0
-SPEEDUP_BOUND = 10.0
+RESIDENT_BOUND_MB = 120.0
+SPEEDUP_BOUND = 60.0
 POLL_SECONDS = 0.05
 EXPORT_SECONDS = 900.0
 

@@ -70,6 +70,8 @@ class LegacyService:
         self.run_headers: dict[str, str] = {}
         self.faults: list[InjectedFault] = []
         self.requests: list[ReceivedRequest] = []
+        #: Chooses a fault for a path, after `faults`.
+        self.choose_fault: Callable[[str], InjectedFault | None] = lambda _: None
         self.latency = 0.0
         self.answer_count = 0
         self.in_flight = 0
@@ -90,6 +92,7 @@ class LegacyService:
         self.in_flight -= 1
         self.answer_count += 1
         fault = next((fault for fault in self.faults if fault.times and path.endswith(fault.path)), None)
+        fault = fault or self.choose_fault(path)
         if fault is None:
             return self._handle(request, path, orjson.loads(body) if body else {})
         fault.times -= 1

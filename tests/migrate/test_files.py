@@ -17,9 +17,9 @@ from threadbridge_migrate.export.references import References
 OUT = Path("archive")
 
 
-def add_files(service: LegacyService) -> list[str]:
-    """Three threads that reference files in every way, and a vector store with two files."""
-    ids = add_threads(service, 3)
+def add_files(service: LegacyService, threads: int = 3) -> list[str]:
+    """Threads that reference files in every way, and a vector store with two files."""
+    ids = add_threads(service, threads)
     for name in ("attached", "image", "cited", "code", "stored_1", "stored_2", "of_assistant", "uploaded"):
         file: JsonObject = {"id": f"file-{name}", "object": "file", "filename": f"{name}.txt", "purpose": "user_data"}
         service.files[f"file-{name}"] = (file, f"bytes of {name} \x00\xff".encode("latin-1") * 5000)

@@ -40,7 +40,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "dropped clients": Scenario("clients", drop_clients, size=200, dose=16),
     "clocks": Scenario("clocks", set_clocks, size=40, dose=2),
     "full disk": Scenario("fillings", fill_disk, size=10, dose=1),
-    "interrupted exports": Scenario("exports", interrupt_exports, size=10, dose=0),
+    "interrupted exports": Scenario("exports", interrupt_exports, size=10, dose=1),
     "kills of loads and mirrors": Scenario("kills", kill_loads_and_mirrors, size=200, dose=0),
 }
 

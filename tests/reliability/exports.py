@@ -1,4 +1,6 @@
-"""Exports that are killed or interrupted, and whose archive is damaged before they are resumed."""
+"""Exports that are killed or interrupted, and whose archive is damaged before they are resumed. Meanwhile the source
+answers a tenth of the requests with 429, 500, a body that is not JSON, or late.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.legacy_service import LegacyService, LegacyServiceServer, add_threads
+from tests.legacy_service import InjectedFault, LegacyService, LegacyServiceServer, make_error_body
 from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines
 from tests.migrate.export_command import make_export_command
+from tests.migrate.test_files import add_files
 from tests.reliability.scenario import Evidence, Fault
+from threadbridge_migrate.cli.error_report import ExitCode
 
 THREADS = 40
 INTERRUPTIONS = 2
+#: Exports after the interruptions, until one has no failures.
+RESUMPTIONS = 4
+#: The share of requests that fail or are answered late.
+FAULT_SHARE = 0.1
 DAMAGED_PARTS = ("threads.jsonl", "messages.jsonl", "runs.jsonl", "steps.jsonl")
 
 
@@ -26,8 +34,9 @@ def interrupt_exports(evidence: Evidence, exports: int, seed: int) -> None:
     with LegacyServiceServer(service) as server:
         for _ in range(exports):
             service.reset()
-            ids = add_threads(service, THREADS)
+            ids = add_files(service, THREADS)
             service.latency = 0.005
+            service.choose_fault = lambda path: _choose_fault(rng, path)
             with tempfile.TemporaryDirectory() as folder:
                 _export(
                     evidence,
@@ -50,9 +59,26 @@ def _export(evidence: Evidence, rng: random.Random, arguments: list[str], archiv
             with part.open("r+b") as file:
                 file.truncate(rng.randint(0, part.stat().st_size))
             evidence.amounts["damaged parts"] += 1
-    last = _start(arguments)
-    if last.wait() != 0:
-        evidence.report(Fault.UNFINISHED, f"the last export ends with {last.returncode}")
+    for _ in range(RESUMPTIONS):
+        last = _start(arguments)
+        if last.wait() in (ExitCode.DONE, ExitCode.NOTHING_TO_DO):
+            return
+    evidence.report(Fault.UNFINISHED, "no export after the interruptions ends without failures")
+
+
+def _choose_fault(rng: random.Random, path: str) -> InjectedFault | None:
+    if rng.random() > FAULT_SHARE:
+        return None
+    busy = {"retry-after": "0.02"}
+    return rng.choice(
+        [
+            InjectedFault(path, 429, make_error_body("Slow down."), headers=busy),
+            InjectedFault(path, 500, make_error_body("Oops."), headers=busy),
+            InjectedFault(path, 503, b"<html>", headers=busy, delay=0.05),
+            # Half of a JSON object; the bytes of a file could be anything.
+            InjectedFault(path, 502 if path.endswith("/content") else 200, b'{"object":"list","data":[{"id":'),
+        ]
+    )
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -76,3 +102,7 @@ def _compare(evidence: Evidence, service: LegacyService, ids: list[str], archive
             evidence.report(Fault.LOST, f"{part}: {line.decode()}")
         for line in present - expected:
             evidence.report(Fault.DOUBLED if line in expected else Fault.UNEXPECTED, f"{part}: {line[:200]!r}")
+    for file_id, (_, content) in service.files.items():
+        path = archive / "contents" / file_id
+        if (path.read_bytes() if path.exists() else None) != content:
+            evidence.report(Fault.LOST, f"the content of {file_id}")

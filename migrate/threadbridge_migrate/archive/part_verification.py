@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
@@ -60,6 +60,15 @@ def find_damage(path: Path, files: Mapping[str, FileRecord]) -> Damage:
     }
     # The file differs and its lines have no hashes (an earlier version wrote them): any of them may be wrong.
     return _compare_parts(path, untrusted=frozenset(untrusted))[0] if untrusted else damage
+
+
+def find_records(path: Path, thread_ids: Collection[str]) -> frozenset[int]:
+    """The numbers of the journal records with lines of these threads, their runs and steps among them."""
+    return frozenset(
+        number
+        for number, record in enumerate(read_records(path / JOURNAL))
+        if record.entry.subject in ("thread", "runs", "steps") and record.entry.id.partition("/")[0] in thread_ids
+    )
 
 
 def repair(path: Path, damage: Damage) -> None:

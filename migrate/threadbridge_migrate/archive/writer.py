@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ import orjson
 
 from threadbridge.api_types import JsonMapping
 from threadbridge_migrate.archive.journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
-from threadbridge_migrate.archive.part_verification import Damage, find_damage, finish_repair, repair
+from threadbridge_migrate.archive.part_verification import Damage, find_damage, find_records, finish_repair, repair
 from threadbridge_migrate.archive.reader import (
     MANIFEST,
     OBJECT_PARTS,
@@ -53,6 +53,7 @@ class ArchiveWriter:
         *,
         source: JsonMapping,
         options: JsonMapping,
+        outdated: Collection[str] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
@@ -60,6 +61,8 @@ class ArchiveWriter:
         #: The damage found when the archive was opened.
         self.damage: Damage | None = None
         self._now = now
+        #: Threads that changed at the source: they are removed when the archive is opened, and fetched again.
+        self._outdated = frozenset(outdated)
         self._open_files = ExitStack()
         self._parts: dict[Part, _PartFile] = {}
         self._journal: BinaryIO
@@ -135,10 +138,11 @@ class ArchiveWriter:
                     "archive can be read, but not extended; choose another --out."
                 )
         damage = find_damage(self.path, certified)
-        if damage.records:
+        outdated = find_records(self.path, self._outdated) if self._outdated else frozenset[int]()
+        if damage.records or outdated:
             self._manifest = self._write_manifest("exporting", {})
-            repair(self.path, damage)
-            self.damage = damage
+            repair(self.path, damage._replace(records=damage.records | outdated))
+            self.damage = damage if damage.records else None
         if not os.path.samestat(os.fstat(self._journal.fileno()), (self.path / JOURNAL).stat()):
             self._journal = self._open_journal(opening)  # the repair replaced the file
         self.progress = replay_journal(self.path / JOURNAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from threadbridge_migrate.cli.error_report import ExitCode, report_errors, selec
 
 if TYPE_CHECKING:
     from threadbridge.api_types import JsonObject, JsonValue
+    from threadbridge_migrate.export.estimate import Estimate
     from threadbridge_migrate.export.exporter import ExportReport
 
 EXIT_CODES = (
@@ -85,7 +87,23 @@ def export_threads(
     files: Annotated[
         bool, typer.Option("--files/--no-files", help="Export the files and vector stores that threads reference.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME|AGE|last",
+            help="Only threads with a message since then (2026-11-01, 12h, 7d, or last: an hour before the end of the "
+            "last export). Archived threads that changed since are fetched again.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Require that --out is an archive; without one this is an error.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read a few threads, print requests, time and bytes, and write nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one JSON object, and progress as JSON lines.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
     """Write threads with their messages, runs, steps, assistants, vector stores and files to an archive.
@@ -103,13 +121,18 @@ def export_threads(
         from stamina.instrumentation import set_on_retry_hooks
 
         from threadbridge.runtime.settings_loader import load_settings
+        from threadbridge_migrate.archive.reader import read_manifest
+        from threadbridge_migrate.export.estimate import estimate_export
         from threadbridge_migrate.export.exporter import ExportOptions, select_loop_factory
         from threadbridge_migrate.export.exporter import export_threads as export
         from threadbridge_migrate.export.foundry import authorize
         from threadbridge_migrate.export.progress import show_progress
+        from threadbridge_migrate.export.thread_changes import parse_since
         from threadbridge_migrate.export.thread_ids import IdTable, read_ids
 
         set_on_retry_hooks([])  # warnings would appear in the progress output
+        if resume:
+            read_manifest(out)  # raises an error if there is none
         id_arguments = [*(ids or ()), *(more or ())]
         arguments = _build_settings(backend, base_url, store, settings or [])
         _add_source(arguments, source, project, api_version)
@@ -121,9 +144,13 @@ def export_threads(
             requests_per_second=requests_per_second,
             attempts=attempts,
             with_files=files,
+            since=None if since is None else parse_since(since, out, time.time()),
         )
         loaded = authorize(load_settings(**arguments))
-        listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
+        if dry_run:
+            _print_estimate(asyncio.run(estimate_export(loaded, thread_ids, out, options)), as_json=as_json)
+            raise typer.Exit(ExitCode.DONE)
+        listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet, as_json=as_json)
         with asyncio.Runner(loop_factory=select_loop_factory()) as runner:
             report = runner.run(export(loaded, thread_ids, out, listener=listener, options=options))
         _print_report(report, out, as_json=as_json)
@@ -181,6 +208,19 @@ def _add_source(arguments: JsonObject, source: SourceKind | None, project: str |
         arguments["backend"] = "assistants"
     elif source is not None:
         arguments["backend"] = "responses" if source is SourceKind.STORE else "assistants"
+
+
+def _print_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(estimate.as_json()))
+        return
+    typer.echo(
+        f"{estimate.threads} threads to export, {estimate.skipped} in the archive already: about {estimate.requests} "
+        f"requests, {estimate.seconds:.0f} s, {estimate.bytes / 1e6:.1f} MB, without files (from a sample of "
+        f"{estimate.sample} threads and {estimate.sample_requests} requests). Nothing was written."
+    )
 
 
 def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:

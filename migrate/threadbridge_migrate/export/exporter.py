@@ -30,6 +30,7 @@ from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 from threadbridge_migrate.export.references import References
 from threadbridge_migrate.export.request_rate import RequestRate
 from threadbridge_migrate.export.sources import describe_source, iterate_ids, iterate_listed_ids
+from threadbridge_migrate.export.thread_changes import find_changed_threads, has_activity_since
 from threadbridge_migrate.export.thread_reader import ThreadReader, gather
 from threadbridge_migrate.export.thread_source import FileSource, ThreadSource
 
@@ -51,6 +52,8 @@ class ExportOptions:
     requests_per_second: float | None = None
     #: Whether files and vector stores that threads reference are exported too, if the source has any.
     with_files: bool = True
+    #: Threads without a message since then, in seconds, are left out; archived threads are compared with the source.
+    since: int | None = None
     #: Attempts per request before its thread is recorded as failed.
     attempts: int = 5
 
@@ -131,7 +134,10 @@ class Exporter:
         self._finished_buffers: asyncio.Queue[RecordBuffer | None] = asyncio.Queue(maxsize=concurrency)
         #: Where the files and vector stores are that threads reference; None: they are not exported.
         self._files = files
+        #: Threads without a message since then are left out.
+        self.since: int | None = None
         self._locks: dict[tuple[Subject, str], asyncio.Lock] = {}
+        self._damaged: dict[str, None] = {}
         self._fetched: set[tuple[Subject, str]] = set()
         self._next_id_lock = asyncio.Lock()
         self._consecutive_failures = 0
@@ -158,7 +164,7 @@ class Exporter:
 
     async def _prepend_damaged_threads(self, ids: AsyncIterator[str]) -> AsyncIterator[str]:
         """The threads that the repair removed from the archive, requested or not, then the other requested threads."""
-        damaged = dict.fromkeys(list_damaged_threads(self._writer.progress))
+        damaged = self._damaged = dict.fromkeys(list_damaged_threads(self._writer.progress))
         for thread_id in damaged:
             yield thread_id
         async for thread_id in ids:
@@ -201,7 +207,10 @@ class Exporter:
             with ExitStack() as cleanup:
                 buffer = cleanup.enter_context(RecordBuffer("thread", thread_id))
                 reader = self._open_reader(thread_id, cleanup)
-                await self._read_thread(buffer, reader)
+                if not await self._read_thread(buffer, reader):
+                    self._report.skipped += 1
+                    self._listener.record_outcome(thread_id, "exported", None)
+                    continue
                 if buffer.outcome == "exported":
                     self._report.exported += 1
                     await self._queue(buffer, *reader.take_separate_buffers())
@@ -244,8 +253,15 @@ class Exporter:
                 self._listener.record_outcome(thread_id, "exported", None)
             return None
 
-    async def _read_thread(self, buffer: RecordBuffer, reader: ThreadReader) -> None:
+    async def _read_thread(self, buffer: RecordBuffer, reader: ThreadReader) -> bool:
+        """Fill the buffer, or discard it with the error; False if the thread is left out."""
         try:
+            if (
+                self.since is not None
+                and buffer.id not in self._damaged
+                and not await has_activity_since(buffer.id, self.since, self._backend, self._source)
+            ):
+                return False
             await reader.read_thread(buffer)
             await self._ensure_references(reader.references)
             await gather(*(self._ensure("assistant", each) for each in sorted(reader.assistant_ids)))
@@ -253,16 +269,20 @@ class Exporter:
             buffer.discard("failed", error)
             if not affects_whole_source(error):
                 self._consecutive_failures = 0
-                return
+                return True
             # Too many consecutive failures of the whole source stop the export.
             self._consecutive_failures += 1
             self._report.trouble, self._report.trouble_status = describe_next_step(error), error.status
             self._report.stopped = self._consecutive_failures >= max(MAX_SOURCE_FAILURES, self._concurrency)
         else:
             self._consecutive_failures = 0
+        return True
 
     async def _ensure(self, subject: Subject, object_id: str) -> None:
-        """Queue an object that others reference for writing, once, and then what it references itself."""
+        """Queue an object that others reference for writing, after what it references itself.
+
+        A kill in between must not leave it in the archive without them.
+        """
         key: tuple[Subject, str] = (subject, object_id)
         references = References()
         async with self._locks.setdefault(key, asyncio.Lock()):
@@ -272,6 +292,7 @@ class Exporter:
                 buffer = cleanup.enter_context(RecordBuffer(subject, object_id))
                 try:
                     await self._read_referenced_object(buffer, references)
+                    await self._ensure_references(references)
                 except BridgeError as error:
                     is_missing = error.status in _MISSING_STATUSES and (subject != "assistant" or error.status == 404)
                     buffer.discard("missing" if is_missing else "failed", error)
@@ -283,7 +304,6 @@ class Exporter:
                 cleanup.pop_all()
             self._fetched.add(key)
         self._locks.pop(key, None)
-        await self._ensure_references(references)
 
     async def _ensure_references(self, references: References) -> None:
         if self._files is not None:
@@ -325,20 +345,22 @@ async def export_threads(
     """
     options = options or ExportOptions()
     rate = RequestRate(options.requests_per_second)
-    backend = await _open_source(settings, rate)
+    backend = await open_source(settings, rate)
     try:
         source = RateLimitedSource(
             RequestContext(settings.tenant), concurrency=options.concurrency, attempts=options.attempts, rate=rate
         )
         thread_ids = iterate_listed_ids(backend, source) if ids is None else iterate_ids(ids)
+        outdated = await find_changed_threads(out, backend, source, ids=ids, with_all=options.since is not None)
         with (
-            ArchiveWriter(out, source=describe_source(settings), options=asdict(options)) as writer,
+            ArchiveWriter(out, source=describe_source(settings), options=asdict(options), outdated=outdated) as writer,
             listener as active_listener,
         ):
             files = backend if options.with_files and isinstance(backend, FileSource) else None
             export = Exporter(
                 backend, writer, source, concurrency=options.concurrency, listener=active_listener, files=files
             )
+            export.since = options.since
             return await export.run(thread_ids)
     finally:
         await backend.aclose()
@@ -353,7 +375,7 @@ def select_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _open_source(settings: Settings, rate: RequestRate) -> ThreadSource:
+async def open_source(settings: Settings, rate: RequestRate) -> ThreadSource:
     """The service, read directly, or any other backend. It repeats nothing: the export does, so that a 429 slows down
     all requests. A backend performs no runs.
     """
