@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import openai
 from openai.types.beta import FunctionToolParam
+from openai.types.beta.threads import Run
 
 from tests.gateway_process import GatewayProcess
 from tests.reliability.ledger import Ledger, ThreadRecord, submit_outputs
@@ -184,12 +185,15 @@ class User:
             record.unanswered_runs += 1
             raise
         record.run_ids.add(run.id)
-        # The response to a repeated request is the run as it is now, which may wait for outputs already.
+        await self._finish_run(run)
+
+    async def _finish_run(self, run: Run) -> None:
+        """Submit outputs until the run is terminal. The response to a repeated request may wait for them already."""
         while run.status in ("queued", "in_progress", "requires_action"):
             if run.required_action is not None:
                 await submit_outputs(self.client, run)
             await asyncio.sleep(0.02)
-            run = await runs.retrieve(run.id, thread_id=record.id)
+            run = await self.client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
 
     async def _stream_run(self, record: ThreadRecord) -> None:
         name, run_id = "", None
@@ -208,4 +212,4 @@ class User:
         if name not in (*_TERMINAL_EVENTS, "thread.run.requires_action"):
             self.ledger.evidence.report(Fault.UNTERMINATED, f"a stream of {record.id} ends with {name!r}")
         if name == "thread.run.requires_action" and run_id is not None:
-            await submit_outputs(self.client, await self.client.beta.threads.runs.retrieve(run_id, thread_id=record.id))
+            await self._finish_run(await self.client.beta.threads.runs.retrieve(run_id, thread_id=record.id))
