@@ -178,7 +178,7 @@ def _replace_value(node: Any, rng: random.Random) -> None:
             return
         key = rng.choice(keys)
         if not (is_json_object(node[key]) or is_json_list(node[key])) or rng.random() < 0.3:
-            node[key] = rng.choice(REPLACEMENTS)
+            node[key] = copy.deepcopy(rng.choice(REPLACEMENTS))  # a later change must not reach into the table
             return
         node = node[key]
 
