@@ -146,7 +146,9 @@ class User:
             await asyncio.sleep(self.rng.uniform(0, MAX_PAUSE_SECONDS))
 
     async def _use_thread(self) -> None:
-        record = ThreadRecord((await self.client.beta.threads.create()).id)
+        # Without a key a repeated request for a thread creates another one (docs/reference/repeated-requests.md).
+        key = {"Idempotency-Key": f"{self.name} {self.rng.getrandbits(64)}"}
+        record = ThreadRecord((await self.client.beta.threads.create(extra_headers=key)).id)
         self.ledger.threads.append(record)
         await self._write_message(record, self._choose_text())
         if self.rng.random() < 0.3:  # the same message twice, on purpose
