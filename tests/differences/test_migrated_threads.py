@@ -23,7 +23,7 @@ from threadbridge_migrate.load.loader import LoadOptions, load_archive
         (None, "expired"),
     ],
 )
-async def test_d132_a_run_that_was_active_at_the_source_has_ended(tmp_path: Path, status: str | None, end: str) -> None:
+async def test_d118_a_run_that_was_active_at_the_source_has_ended(tmp_path: Path, status: str | None, end: str) -> None:
     run = make_run(
         "thread_a", 1, status=status, expires_at=1700000601, completed_at=None, required_action={"type": "x"}
     )
@@ -42,7 +42,7 @@ async def test_d132_a_run_that_was_active_at_the_source_has_ended(tmp_path: Path
     assert accepted.status == 200
 
 
-async def test_d133_fields_that_a_source_left_out_have_the_defaults_of_the_api(tmp_path: Path) -> None:
+async def test_d119_fields_that_a_source_left_out_have_the_defaults_of_the_api(tmp_path: Path) -> None:
     thread = make_thread("thread_a", metadata=None, tool_resources=None)
     assistant = {"id": "asst_a", "object": "assistant", "created_at": 1, "model": "gpt-4o", "tools": None}
     archive = write_archive(tmp_path / "archive", [(thread, [], [], [])], assistants=[assistant])

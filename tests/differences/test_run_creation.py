@@ -322,7 +322,7 @@ async def test_d85_the_request_of_a_streamed_run_is_repeated_too() -> None:
     assert list_event_names(events)[-2:] == ["run.completed", "done"]
 
 
-async def test_d127_empty_tool_resources_of_a_run_are_accepted(service: EmulatedService) -> None:
+async def test_d116_empty_tool_resources_of_a_run_are_accepted(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi", run={"tool_resources": {}})
     path = f"/threads/{run['thread_id']}/runs"
     files = {"file_search": {"vector_store_ids": ["vs_1"]}}
@@ -332,7 +332,7 @@ async def test_d127_empty_tool_resources_of_a_run_are_accepted(service: Emulated
     assert rejected.body["error"]["param"] == "tool_resources.file_search"
 
 
-def test_d128_a_project_of_any_name_is_the_gateway() -> None:
+def test_d117_a_project_of_any_name_is_the_gateway() -> None:
     with simulated_gateway() as gateway:
         root = gateway.url.removesuffix("/v1")
         for name in ("demo", "other project"):

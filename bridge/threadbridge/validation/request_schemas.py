@@ -87,7 +87,7 @@ RUN_CREATE = Object(
         **_RUN_FIELDS,
         "additional_instructions": String(MAX_INSTRUCTIONS_CHARACTERS),
         "additional_messages": MESSAGES,
-        "tool_resources": Object({}),  # Foundry's client sends an empty one with every set of tools (D127)
+        "tool_resources": Object({}),  # Foundry's client sends an empty one with every set of tools (D116)
     },
     required=("assistant_id",),
 )

@@ -1,4 +1,4 @@
-"""Values for fields that a source left out or sent as null, and that every run of ours reads (D133)."""
+"""Values for fields that a source left out or sent as null, and that every run of ours reads (D119)."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ async def test_every_list_answers_the_bytes_of_the_archive(tmp_path: Path, quirk
         found_steps = [step for run in runs for step in await list_all(service, f"{path}/runs/{run['id']}/steps")]
 
     assert report.losses == []
-    filled: JsonObject = {"metadata": {}, "tool_resources": {"code_interpreter": {"file_ids": []}}}  # D133
+    filled: JsonObject = {"metadata": {}, "tool_resources": {"code_interpreter": {"file_ids": []}}}  # D119
     expected = {**thread, **{name: value for name, value in filled.items() if thread[name] is None}}
     assert orjson.dumps(found) == orjson.dumps(expected)
     assert orjson.dumps(found_messages) == orjson.dumps(messages)
