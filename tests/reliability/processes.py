@@ -24,6 +24,8 @@ from tests.reliability.scenario import Evidence, Fault
 
 #: Seconds for the parent and the child together.
 FORK_SECONDS = 60.0
+#: Seconds in which a recovered run ends. The simulated answer takes hours of the clock, in steps of a third of a lease.
+SETTLE_SECONDS = 60.0
 #: Seconds by which a clock is set back or forward: around a lease, around the expiry of a run, a day.
 CLOCK_STEPS = (-86_400, -3_600, -LEASE_SECONDS, -1, 1, LEASE_SECONDS + 1, 3_600, 86_400)
 _TERMINAL = has_status("completed", "failed", "incomplete", "cancelled", "expired")
@@ -71,7 +73,7 @@ async def _set_clock(evidence: Evidence, folder: Path, seconds: float) -> None:
         run = await queue_run(abandoned, text)
         await wait_until(abandoned, run, lambda _: bool(abandoned.simulator.requests))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(SETTLE_SECONDS):
                 while not _TERMINAL(await retrieve_run(recovering, run)):
                     after.advance(LEASE_SECONDS / 3)
                     await asyncio.sleep(0.01)
