@@ -329,7 +329,7 @@ async def test_d116_empty_tool_resources_of_a_run_are_accepted(service: Emulated
     rejected = await service.post(path, assistant_id=run["assistant_id"], tool_resources=files, status=400)
 
     assert run["status"] == "completed"
-    assert rejected.body["error"]["param"] == "tool_resources.file_search"
+    assert rejected.body["error"]["param"] == "tool_resources"
 
 
 def test_d117_a_project_of_any_name_is_the_gateway() -> None:

@@ -241,6 +241,19 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownUnlessEmpty:
+    """A parameter that the service does not know, which some clients send as an empty object."""
+
+    singular: str = "an object"
+    plural: str = "objects"
+
+    def validate(self, value: Any, _: Limits, /) -> JsonObject:
+        if value != {}:
+            raise SchemaViolation(error_messages.UNKNOWN_PARAMETER)
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
 class TaggedUnion:
     """An object whose `type` selects its schema."""
 

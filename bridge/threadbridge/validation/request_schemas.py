@@ -19,6 +19,7 @@ from threadbridge.schemas.schema_types import (
     Object,
     Schema,
     String,
+    UnknownUnlessEmpty,
 )
 from threadbridge.settings import Limits
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
@@ -87,7 +88,7 @@ RUN_CREATE = Object(
         **_RUN_FIELDS,
         "additional_instructions": String(MAX_INSTRUCTIONS_CHARACTERS),
         "additional_messages": MESSAGES,
-        "tool_resources": Object({}),  # Foundry's client sends an empty one with every set of tools (D116)
+        "tool_resources": UnknownUnlessEmpty(),  # Foundry's client sends an empty one with every set of tools (D116)
     },
     required=("assistant_id",),
 )

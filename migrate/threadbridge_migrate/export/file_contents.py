@@ -11,6 +11,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.errors import BridgeError
 from threadbridge_migrate.archive.reader import open_private
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.references import is_usable_id
 from threadbridge_migrate.export.thread_source import FileSource
 
 FOLDER: Final = "contents"
@@ -22,9 +23,11 @@ _REFUSALS: Final = frozenset({400, 403, 404, 410})
 async def download_content(files: FileSource, source: RateLimitedSource, file_id: str, archive: Path) -> JsonObject:
     """Download a file into the archive and return its record for the part `contents`.
 
-    A file whose content the source refuses has a record with `path` null and the error. Raises other errors of the
-    source after the usual attempts, and OSError.
+    A file whose content the source refuses, or whose id cannot be a file name, has a record with `path` null and the
+    error. Raises other errors of the source after the usual attempts, and OSError.
     """
+    if not is_usable_id(file_id):
+        return _build_refusal(file_id, status=None, code="unusable_id", message="The id cannot be the name of a file.")
     path = archive / FOLDER / file_id
     path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -32,8 +35,12 @@ async def download_content(files: FileSource, source: RateLimitedSource, file_id
     except BridgeError as error:
         if error.status not in _REFUSALS:
             raise
-        reason: JsonObject = {"status": error.status, "code": error.code, "message": error.message}
-        return {"id": file_id, "path": None, "bytes": 0, "sha256": None, "error": reason}
+        return _build_refusal(file_id, status=error.status, code=error.code, message=error.message)
+
+
+def _build_refusal(file_id: str, *, status: int | None, code: str | None, message: str) -> JsonObject:
+    reason: JsonObject = {"status": status, "code": code, "message": message}
+    return {"id": file_id, "path": None, "bytes": 0, "sha256": None, "error": reason}
 
 
 async def _download(files: FileSource, file_id: str, path: Path) -> JsonObject:

@@ -16,6 +16,11 @@ _REFERENCE = re.compile(
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255}")
 
 
+def is_usable_id(object_id: str) -> bool:
+    """Whether the id can be the name of a file: a source may send anything, a path out of the archive for example."""
+    return _ID.fullmatch(object_id) is not None
+
+
 class References:
     """Ids of files and of vector stores."""
 
@@ -31,7 +36,7 @@ class References:
         for files, _, one, many in _REFERENCE.findall(content):
             ids = one or many
             found = {each.strip('"') for each in ids.decode(errors="replace").split(",")}
-            usable = {each for each in found if _ID.fullmatch(each)}
+            usable = {each for each in found if is_usable_id(each)}
             if files:
                 self.files |= usable
             else:
