@@ -14,7 +14,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge_migrate.archive.reader import OBJECT_PARTS, Archive, Part
 
 #: The counts of an archive whose threads reference no file.
-NO_FILES = {"vector_stores": 0, "vector_store_files": 0, "files": 0, "contents": 0}
+NO_FILES = {"vector_stores": 0, "vector_store_files": 0, "files": 0, "contents": 0, "provenance": 0}
 
 
 def collect_source_lines(service: LegacyService, ids: Iterable[str]) -> dict[str, list[bytes]]:
@@ -32,6 +32,7 @@ def collect_source_lines(service: LegacyService, ids: Iterable[str]) -> dict[str
         "vector_store_files": [file for _, files in service.vector_stores.values() for file in files],
         "files": [file for file, _ in service.files.values()],
         "contents": [make_content_record(file_id, content) for file_id, (_, content) in service.files.items()],
+        "provenance": [],
     }
     return {part: sorted(orjson.dumps(each) for each in objects) for part, objects in parts.items()}
 

@@ -58,7 +58,7 @@ def test_the_manifest_counts_and_hashes_every_file(migrate: Migrate, service: Le
     migrate("--ids", *ids, "--out", str(OUT))
 
     written = load_manifest(OUT)
-    assert (written["format"], written["version"], written["state"]) == ("threadbridge-archive", 1, "complete")
+    assert (written["format"], written["version"], written["state"]) == ("threadbridge-archive", 2, "complete")
     assert written["source"] == {"backend": "assistants", "base_url": url}
     assert written["counts"] == {
         "assistants": 3,

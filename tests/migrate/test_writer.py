@@ -31,10 +31,10 @@ def draft(thread_id: str) -> RecordBuffer:
     return made
 
 
-def export(path: Path) -> None:
+def export(path: Path, *more: str) -> None:
     """Write what is missing, in batches of two."""
     with writer(path) as archive:
-        missing = [each for each in THREADS if not archive.progress.is_finished("thread", each)]
+        missing = [each for each in (*THREADS, *more) if not archive.progress.is_finished("thread", each)]
         for batch in (missing[:2], missing[2:]):
             drafts = [draft(each) for each in batch]
             archive.commit(drafts)
@@ -104,10 +104,27 @@ def test_a_damaged_journal_is_not_written_to(tmp_path: Path) -> None:
 def test_an_archive_of_a_newer_version_is_not_written_to(tmp_path: Path) -> None:
     export(tmp_path)
     text = (tmp_path / "manifest.json").read_text()
-    (tmp_path / "manifest.json").write_text(text.replace('"version": 1', '"version": 2'))
+    (tmp_path / "manifest.json").write_text(text.replace('"version": 2', '"version": 3'))
 
     with pytest.raises(ArchiveError, match="please update ThreadBridge"):
         export(tmp_path)
+
+
+def test_an_archive_of_version_1_is_read_and_extended(tmp_path: Path) -> None:
+    export(tmp_path)
+    names = ("vector_stores", "vector_store_files", "files", "contents", "provenance")
+    manifest = orjson.loads((tmp_path / "manifest.json").read_bytes())
+    for name in names:
+        (tmp_path / f"{name}.jsonl").unlink()
+        del manifest["counts"][name], manifest["files"][f"{name}.jsonl"]
+    (tmp_path / "manifest.json").write_bytes(orjson.dumps({**manifest, "version": 1}))
+
+    before = [thread["id"] for thread in Archive.open(tmp_path).read_part(Part.THREADS)]
+    export(tmp_path, "thread_3")
+
+    archive = Archive.open(tmp_path)
+    assert (archive.manifest.version, archive.manifest.state) == (2, "complete")
+    assert [thread["id"] for thread in archive.read_part(Part.THREADS)] == [*before, "thread_3"]
 
 
 # -- Damaged parts ----------------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from threadbridge_migrate.errors import ArchiveError
 
 JOURNAL = "journal.jsonl"
 
-#: The id of `runs` is that of their thread, the id of `steps` that of their thread and run (`build_steps_id`).
-Subject = Literal["thread", "assistant", "runs", "steps", "vector_store", "file"]
+#: The id of `runs` is that of their thread, the id of `steps` that of their thread and run (`build_steps_id`). `dump`
+#: is an item of an imported file; its id is the path of the file and the position in it.
+Subject = Literal["thread", "assistant", "runs", "steps", "vector_store", "file", "dump"]
 
 #: `missing`: the source responds that the object no longer exists.
 SubjectOutcome = Literal["exported", "failed", "missing"]

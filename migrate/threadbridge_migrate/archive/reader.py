@@ -6,6 +6,8 @@
     contents.jsonl    the bytes of files: id, path below the directory, bytes, sha256, content_type; or, without a path,
                       the error with which the source refused them
     contents/FILE_ID  the bytes themselves
+    provenance.jsonl  of an archive made from other files: of each thread its id, `origin` (format, path, position),
+                      `grade` (`full`, `messages`, `text`), and the kinds of values that were `derived` or are `missing`
     errors.jsonl      failed objects: kind, id, status, type, param, code, message, request_id
     journal.jsonl     the writer's log; needed to continue an export, not to read one
     *.damaged         copies of damaged files from before their repair
@@ -31,8 +33,9 @@ from threadbridge_migrate.errors import ArchiveError
 
 FORMAT = "threadbridge-archive"
 
-#: Incremented when an older reader could misinterpret the format.
-VERSION = 1
+#: Incremented when an older reader could misinterpret the format. Version 1 had no files, contents or provenance; its
+#: archives are read as they are, and get this version when an export extends them.
+VERSION = 2
 
 MANIFEST = "manifest.json"
 
@@ -57,6 +60,7 @@ class Part(StrEnum):
     VECTOR_STORE_FILES = "vector_store_files"
     FILES = "files"
     CONTENTS = "contents"
+    PROVENANCE = "provenance"
     ERRORS = "errors"
 
     @property
@@ -167,7 +171,8 @@ def summarise(path: Path | str) -> str:
     manifest = archive.manifest
     source = ", ".join(f"{name} {value}" for name, value in manifest.source.items() if value is not None)
     lines = [f"Archive {archive.path} ({manifest.state}), from {source}"]
-    lines += [f"  {part.value:<18}{manifest.counts.get(part.value, 0):>9}" for part in Part]
+    parts = (part for part in Part if part is not Part.PROVENANCE or manifest.counts.get(part.value))
+    lines += [f"  {part.value:<18}{manifest.counts.get(part.value, 0):>9}" for part in parts]
     if manifest.missing_assistants:
         lines.append(f"  no longer at the source: {', '.join(manifest.missing_assistants)}")
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from threadbridge_migrate.archive.part_verification import Damage, find_damage, 
 from threadbridge_migrate.archive.reader import (
     MANIFEST,
     OBJECT_PARTS,
+    VERSION,
     ArchiveState,
     FileRecord,
     Manifest,
@@ -184,7 +185,9 @@ class ArchiveWriter:
 
     def _start(self) -> None:
         self._is_started = True
-        self._manifest = self._manifest.model_copy(update={"options": self._options, "written_by": WRITTEN_BY})
+        self._manifest = self._manifest.model_copy(
+            update={"options": self._options, "written_by": WRITTEN_BY, "version": VERSION}
+        )
         self._write_manifest("exporting", {})
         self._write_errors()
 
