@@ -23,7 +23,7 @@ PLAIN_WORDS = frozenset(
     parquet parser passthrough polling price pricing produced program progress protocol provisioner rate reader
     readiness record registry reply rewrite runtime sarif scanner sdk seal secret serve setting shard shared simulate
     snapshot sniffer spending sql sqlite sse startup statement storage streaming sync table task threadbridge
-    translation upgrade validation validator verification verify zstd change estimate
+    translation upgrade validation validator verification verify zstd change estimate retry upload
     """.split()
 )
 

@@ -1,7 +1,8 @@
 """The ids of files and vector stores that a load uploaded again, by their old ids, in a file next to the archive.
 
-`ARCHIVE.ledger.jsonl` has one line an object: {"kind", "old", "new", "destination"}. A line is on disk before a row of
-the store names the new id, so that a load that was killed uploads nothing twice whose line it had written.
+`ARCHIVE.ledger.jsonl` has one line an object: {"kind", "old", "new", "destination"}; kinds are `file`, `vector_store`,
+and `filled_vector_store` once its files are in it. A line is on disk before a row of the store names the new id, so
+that a load that was killed uploads nothing twice whose line it had written.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def get_ledger_path(archive: Path) -> Path:
     return archive.with_name(f"{archive.resolve().name}.ledger.jsonl")
 
 
-def read_ledger(path: Path, *, destination: str | None = None) -> dict[str, str]:
-    """The mapping that a ledger records, of one destination or of all; empty if there is no ledger.
+def read_ledger(path: Path, *, destination: str | None = None, kind: str | None = None) -> dict[str, str]:
+    """The mapping that a ledger records, of one destination or of all, of one kind or of all; empty without a ledger.
 
     A torn last line is ignored. Raises ArchiveError for a file that is not a ledger.
     """
@@ -44,7 +45,7 @@ def read_ledger(path: Path, *, destination: str | None = None) -> dict[str, str]
                 record = None
             if not is_json_object(record) or not {"old", "new"} <= record.keys():
                 raise ArchiveError(f"{path}, line {number}, is not a line of a ledger; move the file away to go on.")
-            if destination is None or record.get("destination") == destination:
+            if destination in (None, record.get("destination")) and kind in (None, record.get("kind")):
                 mapping[str(record["old"])] = str(record["new"])
     return mapping
 

@@ -83,6 +83,8 @@ class PreparedThread(NamedTuple):
     entries: Sequence[Entry]
     message_ids: Sequence[str]
     warnings: Sequence[str]
+    #: The thread, messages and steps that name files or vector stores by new ids.
+    ids_with_new_references: frozenset[str]
 
 
 async def load_archive(
@@ -119,12 +121,18 @@ async def load_archive(
 def _add_assistants(archive: Archive, options: LoadOptions, report: LoadReport, session: Session) -> None:
     report.assistants = 0
     for assistant in archive.read_part(Part.ASSISTANTS):
-        if session.get(ObjectKind.ASSISTANT, assistant["id"]) is None:
-            model = assistant.get("model")
-            mapped: JsonObject = fill_assistant(map_ids(assistant, options.ids))
-            mapped = {**mapped, "model": options.models.get(model, model)} if isinstance(model, str) else mapped
+        model = assistant.get("model")
+        if isinstance(model, str):
+            assistant["model"] = options.models.get(model, model)
+        mapped: JsonObject = fill_assistant(map_ids(assistant, options.ids))
+        stored = session.get(ObjectKind.ASSISTANT, assistant["id"])
+        if stored is None:
             session.add(ObjectKind.ASSISTANT, mapped)
-            report.assistants += 1
+        elif stored != mapped and stored == fill_assistant(assistant):
+            session.put(ObjectKind.ASSISTANT, mapped)  # loaded before its files were uploaded
+        else:
+            continue
+        report.assistants += 1
 
 
 def _read_batches(
@@ -154,10 +162,18 @@ def _read_batches(
 def _prepare(source: ArchiveThread, thread: JsonObject, options: LoadOptions) -> PreparedThread:
     """The rows of a thread. Objects without an id, and steps without a run, are left out with a warning."""
     warnings: list[str] = []
+    changed = set[str]()
     lists: list[list[JsonObject]] = []
+
+    def map_object(body: JsonObject) -> JsonObject:
+        mapped = map_ids(body, options.ids)
+        if mapped is not body and mapped != body:
+            changed.add(body["id"])
+        return mapped
+
     for name, objects in (("message", source.messages), ("run", source.runs), ("step", source.steps)):
         usable = [
-            map_ids(each if each.get("thread_id") else {**each, "thread_id": source.id}, options.ids)
+            map_object(each if each.get("thread_id") else {**each, "thread_id": source.id})
             for each in objects
             if isinstance(each.get("id"), str) and each["id"] and (name != "step" or each.get("run_id"))
         ]
@@ -175,12 +191,13 @@ def _prepare(source: ArchiveThread, thread: JsonObject, options: LoadOptions) ->
             f"{run['id']}: was {run.get('status') or 'without a status'} in {source.id}, is now {ended['status']}"
         )
     return PreparedThread(
-        fill_thread(map_ids(thread, options.ids)),
+        fill_thread(map_object(thread)),
         [end_active_run(run) for run in runs],
         [end_open_step(step, active[step["run_id"]]) if step.get("run_id") in active else step for step in steps],
         build_timeline(messages, runs, steps),
         [message["id"] for message in messages],
         warnings,
+        frozenset(changed),
     )
 
 
@@ -207,6 +224,11 @@ async def _write_batch(store: Store, batch: Sequence[PreparedThread], options: L
             report.steps += len(each.steps)
             for warning in each.warnings:
                 report.add_loss(warning)
+        elif outcome == "continued" and each.ids_with_new_references:
+            report.add_loss(
+                f"{each.thread['id']}: was continued in the store; {len(each.ids_with_new_references)} of its objects "
+                "may still name files by their old ids"
+            )
 
 
 def _write_threads(batch: Sequence[PreparedThread], session: Session) -> list[ThreadOutcome]:
@@ -241,5 +263,20 @@ def _compare_with_stored(session: Session, prepared: PreparedThread) -> ThreadOu
         return "continued"
     if stored < len(prepared.message_ids) or (runs[0]["id"] if runs else None) != (run_ids[-1] if run_ids else None):
         return "extended"
-    has_all_steps = all(session.get(ObjectKind.STEP, step["id"]) is not None for step in prepared.steps)
-    return "unchanged" if has_all_steps else "extended"
+    if any(session.get(ObjectKind.STEP, step["id"]) is None for step in prepared.steps):
+        return "extended"
+    return "unchanged" if _names_new_files(session, prepared) else "extended"
+
+
+def _names_new_files(session: Session, prepared: PreparedThread) -> bool:
+    """Whether the stored thread names its files by the ids of the prepared one."""
+    new = prepared.ids_with_new_references
+    if not new:
+        return True
+    entries = [entry.message for entry in prepared.entries if entry.message is not None and entry.message["id"] in new]
+    steps = [step for step in prepared.steps if step["id"] in new]
+    return (
+        (prepared.thread["id"] not in new or session.get(ObjectKind.THREAD, prepared.thread["id"]) == prepared.thread)
+        and all(session.get(ObjectKind.MESSAGE, message["id"]) == message for message in entries)
+        and all(session.get(ObjectKind.STEP, step["id"]) == step for step in steps)
+    )

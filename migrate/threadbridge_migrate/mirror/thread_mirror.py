@@ -7,7 +7,6 @@ open whether a call was performed, and after an interruption, the items of the c
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,9 +18,9 @@ from threadbridge.api_types import InputItem, JsonMapping, JsonObject, RunObject
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import ObjectKind, Session, Store, Upstream
 from threadbridge.ports.upstream import build_path
-from threadbridge.translation.error_classifier import ErrorKind, classify_error
 from threadbridge.translation.input_items import build_input_items
 from threadbridge_migrate.mirror.conversation_ledger import ConversationLedger, MirrorRecord
+from threadbridge_migrate.upstream_retries import ATTEMPTS, UpstreamRetries
 
 #: Items of one call: the limit of the service (recorded).
 ITEMS_PER_CALL = 20
@@ -31,9 +30,6 @@ _PAGE_SIZE = 100
 
 #: Threads that are read from the store at once.
 _THREAD_PAGE = 100
-
-#: Seconds before the first repetition, and the longest wait.
-_FIRST_WAIT, _MAX_WAIT = 0.5, 30.0
 
 #: A run that wrote nothing: items that only their own run sends to the model are left out.
 _NO_RUN = cast("RunObject", {"id": ""})
@@ -48,7 +44,7 @@ class MirrorOptions:
     #: Threads that are written at the same time.
     concurrency: int = 8
     #: Attempts of one call before its thread has failed.
-    attempts: int = 8
+    attempts: int = ATTEMPTS
 
 
 @dataclass(slots=True)
@@ -89,7 +85,7 @@ class ThreadMirror:
         self._upstream = upstream
         self._ledger = ledger
         self._options = options
-        self._wait = wait
+        self._retries = UpstreamRetries(attempts=options.attempts, wait=wait)
 
     async def write(self) -> MirrorReport:
         """Write what is not in its conversation yet. Raises the error of a rejected key, and StoreError."""
@@ -132,6 +128,7 @@ class ThreadMirror:
                     group.create_task(run(thread_id))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        self.report.repeated_calls = self._retries.repeated_calls
         self.report.seconds = time.monotonic() - started
 
     async def _iterate_thread_ids(self) -> AsyncIterator[str]:
@@ -183,7 +180,7 @@ class ThreadMirror:
             try:
                 await self._upstream.request("POST", path, {"items": list(batch)})
             except UpstreamError as error:
-                await self._wait_after(error, attempt)
+                await self._retries.wait_after(error, attempt)
                 if error.status in (409, 429):
                     continue  # rejected: nothing was added
                 present = await self._count_items(conversation_id)
@@ -192,7 +189,7 @@ class ThreadMirror:
             else:
                 self.report.items += len(batch)
                 return written + len(batch)
-        raise AssertionError("_wait_after raises the error of the last attempt")
+        raise AssertionError("wait_after raises the error of the last attempt")
 
     async def _count_items(self, conversation_id: str) -> int:
         count, after = 0, None
@@ -217,22 +214,7 @@ class ThreadMirror:
 
     async def _call(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         """A call that may be repeated: at worst it leaves an empty conversation."""
-        for attempt in range(1, self._options.attempts + 1):
-            try:
-                return await self._upstream.request(method, path, body)
-            except UpstreamError as error:
-                await self._wait_after(error, attempt)
-        raise AssertionError("_wait_after raises the error of the last attempt")
-
-    async def _wait_after(self, error: UpstreamError, attempt: int) -> None:
-        """Wait before the next attempt. Raises the error after the last one, and if a repetition cannot help."""
-        is_locked = any(match.kind is ErrorKind.CONVERSATION_LOCKED for match in classify_error(error, {}))
-        is_transient = is_locked or error.status in (408, 409, 429) or error.status >= 500
-        if not is_transient or error.code == "insufficient_quota" or attempt == self._options.attempts:
-            raise error
-        self.report.repeated_calls += 1
-        backoff = min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-        await self._wait(min(error.retry_after or backoff, 4 * _MAX_WAIT))
+        return await self._retries.call(lambda: self._upstream.request(method, path, body))
 
 
 def _list_thread_ids(after: str | None, session: Session) -> tuple[list[str], str | None]:
