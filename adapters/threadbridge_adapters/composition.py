@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Required, TypedDict, cast
 
 from typing_extensions import Unpack
 
 from threadbridge.costs.pricing import CostRules, EmptyPriceList
+from threadbridge.errors import ConfigurationError
 from threadbridge.ports import Backend, BlobStore, Clock, EventBus, IdGenerator, PriceList, Store, Upstream
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.runtime.clock_and_ids import new_id as new_random_id
 from threadbridge.runtime.plugins import load_plugin
-from threadbridge.settings import Settings
+from threadbridge.settings import Policies, Settings
 
 if TYPE_CHECKING:
+    from threadbridge.api_types import CreateAssistantBody
     from threadbridge.engine.backend import ResponsesBackend
     from threadbridge.engine.context import EngineContext
     from threadbridge.engine.inline_executor import ExecutorOpener
     from threadbridge.engine.recovery import ParameterRejectionRegistry
     from threadbridge.service.context import ServiceRules
+    from threadbridge.service.threads import AdoptionRule
     from threadbridge.translation.models.resolution import ModelCatalog
 
 __all__ = ["BackendParts", "assemble_backend", "open_backend", "open_upstream"]
@@ -51,9 +57,13 @@ async def open_backend(settings: Settings) -> Backend:
         await upstream.aclose()
         raise
     try:
+        declared = _read_declared_assistants(settings)
+        if declared:
+            await _store_declared_assistants(settings, store, declared)
         return assemble_backend(
             settings,
             store=store,
+            declared_assistants=declared.keys() if settings.assistants.declared_mode == "read_only" else (),
             upstream=upstream,
             prices=EmptyPriceList() if price_list_url is None else create_price_list(price_list_url),
             blobs=open_blob_store(settings.files, database=parse_store_url(store_url)),
@@ -65,6 +75,28 @@ async def open_backend(settings: Settings) -> Backend:
         await upstream.aclose()
         await store.aclose()
         raise
+
+
+def _read_declared_assistants(settings: Settings) -> Mapping[str, CreateAssistantBody]:
+    section = settings.assistants
+    if not section.declared and section.directory is None:
+        return {}
+    from threadbridge.runtime.declared_assistants import read_declared_assistants
+
+    return read_declared_assistants(section, settings.limits)
+
+
+async def _store_declared_assistants(
+    settings: Settings, store: Store, declared: Mapping[str, CreateAssistantBody]
+) -> None:
+    from threadbridge.logs import get_logger
+    from threadbridge.service import assistants
+    from threadbridge.service.context import ServiceContext
+
+    context = ServiceContext(SystemClock().now(), new_random_id, "")
+    work = partial(assistants.put_declared, context=context, bodies=declared)
+    if changed := await store.write(work, tenant=settings.tenant):
+        get_logger("threadbridge").info("stored the declared assistants", changed=changed, declared=len(declared))
 
 
 def open_upstream(settings: Settings) -> Upstream:
@@ -99,6 +131,8 @@ class BackendParts(TypedDict, total=False):
     catalog: ModelCatalog | None
     #: The parameters that models are known to reject; by default none.
     parameter_rejections: ParameterRejectionRegistry
+    #: The ids of assistants that requests must not change.
+    declared_assistants: Collection[str]
     #: Creates the executor; by default the inline one.
     open_executor: ExecutorOpener
     #: Delivers the events of runs to their followers; by default within this process.
@@ -137,6 +171,7 @@ def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
     new_id = parts.get("new_id", new_random_id)
     blobs = parts.get("blobs") or open_blob_store(None)
     rules = _build_rules(settings, upstream, parts.get("prices") or EmptyPriceList(), parts.get("catalog"))
+    rules = replace(rules, declared_assistants=frozenset(parts.get("declared_assistants", ())))
     return EngineContext(
         tenant=tenant,
         store=store,
@@ -154,7 +189,27 @@ def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
         container_provisioner=ContainerProvisioner(tenant, store, upstream, blobs, clock),
         parameter_rejections=parts.get("parameter_rejections") or ParameterRejectionRegistry(settings, store, clock),
         token_counting=TokenCounting(rules.history.count_tokens, rules.history.is_tokenizer_loaded),
+        thread_adoption=_build_adoption_rule(settings.policies),
     )
+
+
+def _build_adoption_rule(policies: Policies) -> AdoptionRule | None:
+    """The rule for unknown thread ids. Raises ConfigurationError if the file of ids cannot be read."""
+    from threadbridge.service.threads import AdoptionRule
+
+    if policies.unknown_thread == "refuse":
+        return None
+    if policies.adoptable_threads is None:
+        return AdoptionRule()
+    path = Path(policies.adoptable_threads)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"policies.adoptable_threads: {path} cannot be read ({type(error).__name__}); name a text file with a "
+            "thread id a line."
+        ) from None
+    return AdoptionRule(frozenset(line.partition("#")[0].strip() for line in lines) - {""})
 
 
 def _build_rules(

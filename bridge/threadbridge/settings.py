@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from threadbridge.api_types import is_json_object
+from threadbridge.api_types import JsonObject, is_json_object
 
 #: Returns a bearer token, for services with changing tokens (Entra ID). Only an argument can set it, not a file.
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
@@ -157,6 +157,26 @@ class AssistantsSettings(EndpointSettings):
     follow_runs: bool = False
     #: Whether it has reports of runs (ThreadBridge does).
     report_runs: bool = False
+    #: Assistants of the `responses` backend by id, as in a creation request, with `instructions_file` instead of
+    #: `instructions` if wanted. In a file they are tables `[assistants."asst_…"]`.
+    declared: dict[str, JsonObject] = Field(default_factory=dict[str, JsonObject])
+    #: A directory with more of them, a TOML file each.
+    directory: str | None = None
+    #: `read_only`: requests cannot change or delete declared assistants; `sync`: they can, until the next start.
+    declared_mode: Literal["read_only", "sync"] = "read_only"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_declared(cls, values: object) -> object:
+        """Move the tables that are named by an assistant's id to `declared`."""
+        if not is_json_object(values):
+            return values
+        tables = {key: value for key, value in values.items() if key.startswith("asst_")}
+        declared: object = values.get("declared", {})
+        if not tables or not is_json_object(declared):
+            return values
+        others = {key: value for key, value in values.items() if key not in tables}
+        return {**others, "declared": {**declared, **tables}}
 
 
 class GatewaySettings(_Section):
@@ -263,6 +283,7 @@ UnknownCursorPolicy: TypeAlias = Literal["empty_page", "error"]
 BusyThreadPolicy: TypeAlias = Literal["reject", "queue"]
 SamplingPolicy: TypeAlias = Literal["drop", "error", "force_none"]
 MissingToolPolicy: TypeAlias = Literal["leave_out", "refuse"]
+UnknownThreadPolicy: TypeAlias = Literal["refuse", "adopt"]
 UnknownPricePolicy: TypeAlias = Literal["refuse", "allow"]
 
 
@@ -279,6 +300,11 @@ class Policies(_Section):
     #: A run with a hosted tool that the service does not support: the tool is left out with a warning, or the run is
     #: rejected.
     missing_tool: MissingToolPolicy = "leave_out"
+    #: A thread id that the store does not have: `refuse` (the legacy 404), or `adopt`, an empty thread from its first
+    #: use on (D120). A thread that a client deleted stays unknown.
+    unknown_thread: UnknownThreadPolicy = "refuse"
+    #: A file with a thread id a line: only these are adopted. None: all that look like ids of a service.
+    adoptable_threads: str | None = None
     #: A run of a model without a known price while `limits` has a spend limit.
     unknown_price: UnknownPricePolicy = "refuse"
 

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
-from tests.docs.code_blocks import CodeBlock, list_blocks
+from tests.docs.executed_pages import follow_page, list_documented_outputs
 
-SECONDS = 60
-_BIN = Path(sys.executable).parent
-
-
-def _environment() -> dict[str, str]:
-    """A reader's shell: the commands of this environment, no key, no settings."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
-    return inherited | {
-        "PATH": f"{_BIN}{os.pathsep}{inherited['PATH']}",
-        "PYTHONWARNINGS": "ignore::DeprecationWarning",
-    }
-
-
-def _run(commands: CodeBlock, directory: Path) -> str:
-    result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands.text],
-        cwd=directory,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def _follow(page: list[CodeBlock], directory: Path) -> Iterator[tuple[str, str]]:
-    """Save the named blocks and run the commands from top to bottom; yield each command and its output."""
-    for block in page:
-        if block.name is not None:
-            (directory / block.name).write_text(block.text)
-        elif block.language == "sh":
-            yield block.text, _run(block, directory)
+PAGE = "tutorial/getting-started.md"
 
 
 def test_every_command_of_the_tutorial_prints_the_output_of_the_page(tmp_path: Path) -> None:
-    page = list_blocks("tutorial/getting-started.md")
-    documented = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
+    printed = list(follow_page(PAGE, tmp_path))
 
-    printed = list(_follow(page, tmp_path))
-
-    assert printed == documented
+    assert printed == list_documented_outputs(PAGE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -52,6 +53,14 @@ def serve(
     ] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator as upstream.")] = False,
     backend: Annotated[str | None, typer.Option(help="responses, assistants, or an installed one's name.")] = None,
+    assistants: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Directory of assistants, a TOML file each, served under their ids."),
+    ] = None,
+    sync_assistants: Annotated[
+        bool,
+        typer.Option("--sync-assistants", help="Let requests change the declared assistants, until the next start."),
+    ] = False,
     log_level: Annotated[_LogLevel, typer.Option(help="Log level on stderr; info: one line per request.")] = "warning",
 ) -> None:
     """Serve the Assistants API over HTTP, and pass every other request through to the upstream service.
@@ -73,8 +82,14 @@ def serve(
         "simulate": simulate or None,
         "gateway": {"host": host, "port": port},
     }
+    declared: dict[str, object] = {
+        "directory": assistants and str(assistants),
+        "declared_mode": "sync" if sync_assistants else None,
+    }
     service = "assistants" if load_settings(**arguments).backend == "assistants" else "upstream"
-    settings = load_settings(**arguments, **{service: upstream})
+    sections: dict[str, dict[str, object]] = {"assistants": declared}
+    sections.setdefault(service, {})["base_url"] = upstream
+    settings = load_settings(**arguments, **sections)
     address = settings.gateway.host
     if not gateway.is_loopback(address):
         if settings.gateway.api_key is None:

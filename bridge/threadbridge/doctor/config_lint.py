@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Literal, TypeAlias
 
 from threadbridge.api_types import AssistantObject, JsonMapping, RunObject, ThreadObject, is_json_object
-from threadbridge.ports import ObjectKind, Session, Store, UpstreamCapabilities
+from threadbridge.ports import ObjectKind, Session, Store, ThreadMark, UpstreamCapabilities
 from threadbridge.settings import ModelOverride, Settings
 from threadbridge.translation.capability_fallbacks import resolve_history_mode
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
@@ -19,7 +19,7 @@ from threadbridge.translation.models.data import CONTEXT_WINDOWS
 from threadbridge.translation.models.listing import build_model_row
 from threadbridge.translation.models.resolution import ModelCatalog, ModelPolicy, get_base_model, resolve_model
 
-LintKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation", "history"]
+LintKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation", "history", "adopted"]
 
 #: The day on which OpenAI shuts down reusable prompts (mapping §17).
 PROMPTS_END = date(2026, 11, 30)
@@ -77,6 +77,7 @@ def lint_store(
         *_lint_overridden_instructions(assistants, runs),
         *_lint_reusable_prompts(assistants, today),
         *_lint_model_windows(assistants, settings),
+        *_lint_adopted_threads(session),
     ]
 
 
@@ -108,6 +109,16 @@ def lint_settings(
         message = "`truncation.auto` is 'compact', but the service does not support compaction: set it to 'drop'."
         warnings.append(LintWarning("history", message))
     return warnings
+
+
+def _lint_adopted_threads(session: Session) -> Iterator[LintWarning]:
+    if count := session.count_thread_marks(ThreadMark.ADOPTED):
+        who = _format_count(count, "thread was", "threads were")
+        yield LintWarning(
+            "adopted",
+            f"{who} adopted: a client used an unknown id, and the thread began empty (`policies.unknown_thread`). "
+            "`migrate load` replaces those that an archive has, if nothing was said in them since.",
+        )
 
 
 # -- Models --------------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class ResponsesBackend(RunOperations):
             return await self._write(context, partial(assistants.update, assistant_id=assistant_id, body=body))
 
     async def delete_assistant(self, context: RequestContext, assistant_id: str) -> DeletionStatus:
-        return await self._ctx.store.write(partial(assistants.delete, assistant_id=assistant_id), tenant=context.tenant)
+        return await self._write(context, partial(assistants.delete, assistant_id=assistant_id))
 
     # Threads
     async def create_thread(self, context: RequestContext, body: JsonMapping) -> ThreadObject:

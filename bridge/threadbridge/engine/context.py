@@ -32,6 +32,7 @@ from threadbridge.ports import (
 )
 from threadbridge.service.context import ServiceContext, ServiceRules
 from threadbridge.service.run_state import get_latest_expiry
+from threadbridge.service.threads import AdoptionRule
 from threadbridge.service.turns import TurnStart
 from threadbridge.settings import Limits, Policies
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -107,6 +108,8 @@ class EngineContext:
     container_provisioner: ContainerProvisioner
     parameter_rejections: ParameterRejectionRegistry
     token_counting: TokenCounting
+    #: Which unknown threads are adopted; None: none.
+    thread_adoption: AdoptionRule | None = None
     #: Connections that are closed after their turn has ended, and the like.
     _background_tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 

@@ -14,14 +14,16 @@ from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.engine.context import Decision, EngineContext
 from threadbridge.engine.inline_executor import LocalTurns
 from threadbridge.engine.thread_queue import ThreadQueue
+from threadbridge.logs import get_logger
 from threadbridge.ports import (
     ObjectKind,
     RecordedRequest,
     RequestContext,
     Session,
 )
-from threadbridge.service import attachments
+from threadbridge.service import attachments, threads
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
+from threadbridge.service.queries import ThreadNotFound
 from threadbridge.service.request_records import (
     AnsweredObject,
     ReceivedRequest,
@@ -32,6 +34,8 @@ from threadbridge.service.request_records import (
 from threadbridge.service.run_state import RunOverdue, end_overdue_run, may_be_unlocked
 from threadbridge.service.runs import CreatedRun, Submission
 from threadbridge.settings import Limits, UnknownCursorPolicy
+
+_log = get_logger("threadbridge.threads")
 
 T = TypeVar("T")
 ThreadProvisioningPlanner: TypeAlias = Callable[[Session, Limits, str, JsonMapping], ProvisioningPlan]
@@ -65,9 +69,34 @@ class RequestTransactions:
                 return await self._ctx.store.read(work, tenant=context.tenant)
             except RunOverdue as overdue:
                 await self._write(context, partial(end_overdue_run, run_id=overdue.run_id))
+            except ThreadNotFound as error:
+                await self._adopt_thread(context, error)
 
     def _write(self, context: RequestContext, decide: Decision[T], body: JsonMapping | None = None) -> Awaitable[T]:
-        return self._ctx.for_tenant(context.tenant).write(decide, body=body)
+        ctx = self._ctx.for_tenant(context.tenant)
+        if self._ctx.thread_adoption is None:
+            return ctx.write(decide, body=body)
+        return self._adopt_and_repeat(context, lambda: ctx.write(decide, body=body))
+
+    async def _adopt_and_repeat(self, context: RequestContext, attempt: Callable[[], Awaitable[T]]) -> T:
+        """A transaction; if its thread is unknown and may be adopted, the same on the new empty thread."""
+        while True:
+            try:
+                return await attempt()
+            except ThreadNotFound as error:
+                await self._adopt_thread(context, error)
+
+    async def _adopt_thread(self, context: RequestContext, error: ThreadNotFound) -> None:
+        """Create the unknown thread (D120). Raises the error if it may not be adopted."""
+        rule = self._ctx.thread_adoption
+        if rule is None or not rule.accepts(error.thread_id):
+            raise error
+        if not await self._get_ctx(context).write(partial(threads.adopt, thread_id=error.thread_id)):
+            raise error
+        _log.warning(
+            "adopted an unknown thread id as an empty thread; what was said in it is not known here",
+            thread_id=error.thread_id,
+        )
 
     async def _receive(
         self, context: RequestContext, kind: ObjectKind, thread_id: str | None = None
@@ -155,6 +184,8 @@ class RequestTransactions:
                     break
                 except TokenizerNotLoaded:
                     await self._ctx.token_counting.load()
+                except ThreadNotFound as error:
+                    await self._adopt_thread(context, error)
             if isinstance(queued, RecordedRequest):
                 raise RequestRepeated(queued)
             turn_started = queued.turn is not None

@@ -164,6 +164,15 @@ class RecordedRequest(NamedTuple):
     thread_id: str | None = None
 
 
+class ThreadMark(StrEnum):
+    """What the store knows of a thread id besides the thread."""
+
+    #: The thread began empty under the id of another service.
+    ADOPTED = "adopted"
+    #: A client deleted the thread.
+    DELETED = "deleted"
+
+
 class RunWithLease(NamedTuple):
     """A run and its lease."""
 
@@ -325,6 +334,19 @@ class Session(Protocol):
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         """The stored rejections of an upstream, oldest first."""
+        ...
+
+    # Thread ids that were adopted or deleted
+    def put_thread_mark(self, thread_id: str, mark: ThreadMark) -> None:
+        """Mark a thread id; replaces an earlier mark. The mark stays when the thread is removed."""
+        ...
+
+    def get_thread_mark(self, thread_id: str) -> ThreadMark | None:
+        """The mark of a thread id, or None."""
+        ...
+
+    def count_thread_marks(self, mark: ThreadMark) -> int:
+        """How many thread ids of the tenant have the mark."""
         ...
 
     # Answered requests

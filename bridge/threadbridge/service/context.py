@@ -32,6 +32,8 @@ class ServiceRules:
     #: Sources of prices and fees.
     costs: CostRules = field(default_factory=CostRules)
     unknown_price: UnknownPricePolicy = "refuse"
+    #: Assistants that requests must not change (D121).
+    declared_assistants: frozenset[str] = frozenset()
 
 
 class ServiceContext(NamedTuple):

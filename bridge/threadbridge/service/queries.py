@@ -49,8 +49,17 @@ class ObjectType(Generic[ObjectT]):
         return found
 
     def build_not_found_error(self, object_id: str) -> NotFound:
-        """The 404 of A15."""
-        return NotFound(f"No {self.noun} found with id '{shorten(object_id)}'.")
+        """The 404 of A15; for a thread a `ThreadNotFound`."""
+        message = f"No {self.noun} found with id '{shorten(object_id)}'."
+        return ThreadNotFound(message, object_id) if self.kind is ObjectKind.THREAD else NotFound(message)
+
+
+class ThreadNotFound(NotFound):
+    """The 404 of a thread, with its whole id: the engine may adopt the thread (D120)."""
+
+    def __init__(self, message: str, thread_id: str) -> None:
+        super().__init__(message)
+        self.thread_id = thread_id
 
 
 ASSISTANT: ObjectType[AssistantObject] = ObjectType(ObjectKind.ASSISTANT, "assistant_id", "asst", "assistant")

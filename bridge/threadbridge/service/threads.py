@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from threadbridge.api_types import (
@@ -14,7 +16,7 @@ from threadbridge.api_types import (
     ThreadObject,
     UpdateThreadBody,
 )
-from threadbridge.ports import Entry, ListQuery, ObjectKind, Session
+from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, ThreadMark
 from threadbridge.service import upstream_state
 from threadbridge.service.attachments import Provisioned, complete_provisioning, merge_tool_resources
 from threadbridge.service.context import ServiceContext
@@ -77,6 +79,31 @@ def update(session: Session, context: ServiceContext, thread_id: str, body: Json
     return thread
 
 
+@dataclass(frozen=True, slots=True)
+class AdoptionRule:
+    """Which unknown thread ids are adopted: those in `only`, or all that look like ids of a service (D120)."""
+
+    only: frozenset[str] | None = None
+
+    def accepts(self, thread_id: str) -> bool:
+        """Whether a thread of this id may be adopted."""
+        return _SERVICE_THREAD_ID.fullmatch(thread_id) is not None if self.only is None else thread_id in self.only
+
+
+#: Ids of threads as services assign them: OpenAI, Azure and Foundry 24 letters and digits, others UUIDs.
+_SERVICE_THREAD_ID = re.compile(r"thread_[A-Za-z0-9-]{16,64}")
+
+
+def adopt(session: Session, context: ServiceContext, thread_id: str) -> bool:
+    """Add an empty thread under this id if there is none; False if a client deleted the thread of this id (D120)."""
+    if session.get_thread_mark(thread_id) is ThreadMark.DELETED:
+        return False
+    if session.get(ObjectKind.THREAD, thread_id) is None:
+        session.add(ObjectKind.THREAD, {**build_thread(context, {}), "id": thread_id})
+        session.put_thread_mark(thread_id, ThreadMark.ADOPTED)
+    return True
+
+
 class ThreadDeletion(NamedTuple):
     """The deletion status, and the run that was active: it is deleted, and its worker can stop (D98)."""
 
@@ -90,4 +117,5 @@ def delete(session: Session, context: ServiceContext, thread_id: str) -> ThreadD
     run = session.get_active_run(thread_id)
     upstream_state.delete_upstream_state(session, context, thread_id)
     session.remove(ObjectKind.THREAD, thread_id)
+    session.put_thread_mark(thread_id, ThreadMark.DELETED)
     return ThreadDeletion(build_deletion_status("thread", thread_id), None if run is None else run["id"])

@@ -83,6 +83,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
 
     assert scripts.get_heads() == [CURRENT_REVISION]
     assert [script.revision for script in scripts.walk_revisions()] == [
+        "0011",
         "0010",
         "0009",
         "0008",

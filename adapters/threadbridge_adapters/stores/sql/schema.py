@@ -239,6 +239,16 @@ parameter_rejections = Table(
     Column("at", Float, nullable=False),
 )
 
+#: Threads that were adopted, and threads that were deleted and are therefore never adopted.
+thread_marks = Table(
+    "thread_marks",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("thread_id", Text, primary_key=True),
+    _text_column("mark"),
+    sqlite_with_rowid=False,
+)
+
 #: Answered requests by idempotency key.
 keyed_requests = Table(
     "keyed_requests",

@@ -11,7 +11,7 @@ from threadbridge_adapters.stores.sql.schema import metadata
 
 #: The newest revision, which `schema` describes; a test compares it with the migrations. With it, Alembic is imported
 #: only when a revision has to be applied.
-CURRENT_REVISION = "0010"
+CURRENT_REVISION = "0011"
 #: As Alembic creates it.
 _VERSION = Table(
     "alembic_version",

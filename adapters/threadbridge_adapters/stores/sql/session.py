@@ -18,6 +18,7 @@ from threadbridge.ports import (
     SpendByKey,
     SpendScope,
     SpendTotals,
+    ThreadMark,
     ThreadSize,
     TimelinePosition,
     TokenCount,
@@ -30,6 +31,7 @@ from threadbridge_adapters.stores.sql import (
     request_records,
     run_tables,
     spending,
+    thread_marks,
     timeline,
 )
 from threadbridge_adapters.stores.sql.statements import SqlConnection
@@ -134,6 +136,15 @@ class SqlSession:
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
+
+    def put_thread_mark(self, thread_id: str, mark: ThreadMark) -> None:
+        thread_marks.put_mark(self.connection, self._tenant, thread_id, mark)
+
+    def get_thread_mark(self, thread_id: str) -> ThreadMark | None:
+        return thread_marks.get_mark(self.connection, self._tenant, thread_id)
+
+    def count_thread_marks(self, mark: ThreadMark) -> int:
+        return thread_marks.count_marks(self.connection, self._tenant, mark)
 
     def get_keyed_request(self, key: str) -> RecordedRequest | None:
         return request_records.get_keyed(self.connection, self._tenant, key)
