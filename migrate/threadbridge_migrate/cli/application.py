@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import check, export_threads, load, mirror, summary
+from threadbridge_migrate.cli import check, export_threads, import_dump, load, mirror, summary
 
 app = typer.Typer(
     name="migrate",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
 app.command("check", epilog=check.EXIT_CODES)(check.check)
+app.command("import-dump", epilog=import_dump.EXIT_CODES)(import_dump.import_dump)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)

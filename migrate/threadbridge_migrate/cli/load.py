@@ -136,7 +136,13 @@ async def _load(
 def _choose_exit_code(report: LoadReport, uploads: UploadReport) -> ExitCode:
     if report.losses or uploads.losses:
         return ExitCode.ITEM_ERRORS
-    changed = uploads.files or uploads.vector_stores or report.threads["added"] or report.threads["extended"]
+    changed = (
+        uploads.files
+        or uploads.vector_stores
+        or report.assistants
+        or report.threads["added"]
+        or report.threads["extended"]
+    )
     return ExitCode.DONE if changed else ExitCode.NOTHING_TO_DO
 
 

@@ -1,0 +1,1 @@
+"""Turns dumps that people have into archives: `migrate import-dump`."""

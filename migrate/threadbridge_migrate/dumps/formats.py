@@ -1,0 +1,353 @@
+"""The formats of files that are read, each recognised by the beginning of a file; the first that matches reads it.
+
+`READERS` is the table of `docs/reference/migrate.md`. A reader collects what is in the file, and says whether there was
+anything.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import orjson
+
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
+from threadbridge_migrate.dumps.columns import describes_exchange, describes_message, find_columns
+from threadbridge_migrate.dumps.dump_files import DumpFile, copy_to_path, detect_encoding
+from threadbridge_migrate.dumps.http_recordings import find_interactions, iterate_bodies
+from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin
+from threadbridge_migrate.dumps.shapes import Context, collect
+from threadbridge_migrate.dumps.tables import Table, collect_tables
+from threadbridge_migrate.errors import ArchiveError
+
+#: JSON files beyond this size are read piece by piece, if they are a list or an object with one list.
+LARGE_JSON_BYTES: Final = 64 << 20
+
+_SQLITE: Final = b"SQLite format 3\0"
+_CASSETTE: Final = re.compile(r"^(?:---\s*)?(?:interactions|http_interactions|requests|version)\s*:", re.MULTILINE)
+_DELIMITERS: Final = ",;\t|"
+
+
+class Reading(NamedTuple):
+    """A file that is being read: its sample as text, the collection, and the columns that the user named."""
+
+    file: DumpFile
+    sample: str
+    start: bytes
+    collection: ObjectCollection
+    mapping: Mapping[str, str]
+
+    def locate(self, format_name: str, position: str = "") -> Origin:
+        """The origin of something in this file."""
+        return Origin(format_name, self.file.label, position)
+
+
+class Format(NamedTuple):
+    """A format: its name, what is in it, how it is recognised, and what reads it."""
+
+    name: str
+    description: str
+    matches: Callable[[Reading], bool]
+    read: Callable[[Reading], bool]
+
+
+def read_file(file: DumpFile, collection: ObjectCollection, mapping: Mapping[str, str]) -> str | None:
+    """Collect what a file holds; the name of its format, or None if it is of none. Raises ArchiveError."""
+    start = file.read_sample()
+    reading = Reading(
+        file, start.decode(detect_encoding(start), "replace").lstrip("\ufeff"), start, collection, mapping
+    )
+    for each in FORMATS:
+        if each.matches(reading) and each.read(reading):
+            return each.name
+    return None
+
+
+# -- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def _starts_as_json(reading: Reading) -> bool:
+    return reading.sample.lstrip()[:1] in ("{", "[", '"') and reading.sample.strip() != ""
+
+
+def _is_json_lines(reading: Reading) -> bool:
+    lines = [line for line in reading.sample.splitlines() if line.strip()]
+    return _starts_as_json(reading) and len(lines) > 1 and all(_parse(line) is not _NO_JSON for line in lines[:2])
+
+
+_NO_JSON: Final = object()
+
+
+def _parse(text: str | bytes) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _NO_JSON
+
+
+def _read_json_lines(reading: Reading) -> bool:
+    is_known = False
+    with reading.file.open_text() as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            origin = reading.locate("JSON Lines", f"line {number}")
+            value = _parse(line.encode("utf-8", "replace"))
+            if value is _NO_JSON:
+                reading.collection.add_problem(origin, "This line is not JSON; perhaps the file was cut off.")
+            elif _collect_line(value, reading, origin):
+                is_known = True
+            else:
+                reading.collection.add_problem(origin, "This line is no object that an import knows.")
+    return is_known
+
+
+def _collect_line(value: object, reading: Reading, origin: Origin) -> bool:
+    """A line: an object, a conversation, or a row of a table that names its thread."""
+    if collect(value, Context(reading.collection, origin)):
+        return True
+    if not is_json_object(value):
+        return False
+    table = Table("", list(value), lambda: iter([value]))
+    return collect_tables([table], reading.collection, origin, reading.mapping)
+
+
+def _read_json(reading: Reading) -> bool:
+    with reading.file.open() as file:
+        content = file.read(LARGE_JSON_BYTES + 1)
+    if len(content) > LARGE_JSON_BYTES:
+        return _read_large_json(reading)
+    value = _parse(content.decode(detect_encoding(content[: 1 << 16]), "replace").encode("utf-8", "replace"))
+    if value is _NO_JSON:
+        return False
+    return _collect_document(value, reading, "JSON")
+
+
+def _collect_document(value: object, reading: Reading, format_name: str) -> bool:
+    interactions = find_interactions(value)
+    if interactions is not None:
+        is_known = False
+        for position, body in iterate_bodies(interactions):
+            origin = reading.locate("HTTP recording", position)
+            is_known = collect(body, Context(reading.collection, origin)) or is_known
+        return is_known
+    tables = _find_tables(value)
+    if tables and collect_tables(tables, reading.collection, reading.locate("tables"), reading.mapping):
+        return True
+    return collect(value, Context(reading.collection, reading.locate(format_name)))
+
+
+def _find_tables(value: object) -> list[Table]:
+    """The tables of a document whose rows are messages that name their threads, with the other tables next to them."""
+    candidates = value if is_json_object(value) else {"": value}
+    tables: list[Table] = []
+    has_messages = False
+    for name, rows in candidates.items():
+        if not is_json_list(rows) or not rows or not all(is_json_object(row) for row in rows[:50]):
+            continue
+        objects: list[JsonObject] = [row for row in rows if is_json_object(row)]
+        columns = list(dict.fromkeys(key for row in objects[:50] for key in row))
+        found = find_columns(columns, {})
+        if "object" in columns or any(str(row.get("id", "")).startswith("msg_") for row in objects[:5]):
+            return []  # objects of the API
+        tables.append(Table(name, columns, partial(iter, objects)))
+        has_messages = has_messages or (
+            (describes_message(found) or describes_exchange(found)) and "thread_id" in found
+        )
+    return tables if has_messages else []
+
+
+def _read_large_json(reading: Reading) -> bool:
+    """A list, or an object with one list of objects under a usual name, of any size."""
+    try:
+        import ijson  # type: ignore[import-untyped]  # an optional library without types
+    except ImportError:
+        raise ArchiveError(
+            f"{reading.file.label} is larger than {LARGE_JSON_BYTES >> 20} MiB; install ijson to read it: "
+            "pip install 'threadbridge[dumps]'."
+        ) from None
+    prefix = "item" if reading.sample.lstrip().startswith("[") else _find_list_prefix(reading.sample)
+    is_known = False
+    with reading.file.open() as file:
+        items = cast("Iterator[object]", ijson.items(file, prefix, use_float=True))
+        number = 0
+        while True:
+            try:
+                value = next(items, _NO_JSON)
+            except ijson.JSONError as error:
+                reading.collection.add_problem(
+                    reading.locate("JSON", f"[{number}]"), f"The file is cut off here: {error}."
+                )
+                return is_known
+            if value is _NO_JSON:
+                return is_known
+            is_known = _collect_line(value, reading, reading.locate("JSON", f"[{number}]")) or is_known
+            number += 1
+
+
+def _find_list_prefix(sample: str) -> str:
+    found = re.search(r'"(data|threads|messages|conversations|items|sessions)"\s*:\s*\[', sample)
+    return f"{found[1]}.item" if found else "data.item"
+
+
+# -- YAML, CSV, SQLite ------------------------------------------------------------------------------------------------
+
+
+def _read_cassette(reading: Reading) -> bool:
+    try:
+        import yaml  # an optional library
+    except ImportError:
+        raise ArchiveError(
+            f"{reading.file.label} is YAML; install its reader: pip install 'threadbridge[dumps]'."
+        ) from None
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        with reading.file.open_text() as text:
+            value: object = yaml.load(text, Loader=_make_tolerant(loader))  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ArchiveError(f"{reading.file.label} is not valid YAML: {str(error).splitlines()[0]}.") from None
+    return find_interactions(value) is not None and _collect_document(value, reading, "YAML")
+
+
+def _make_tolerant(loader: Any) -> Any:
+    """A safe loader that reads values of unknown types (Python's and Ruby's) as plain ones."""
+
+    def construct(instance: Any, suffix: str, node: Any) -> object:
+        if suffix == "binary" or node.tag.endswith("binary"):
+            return loader.construct_yaml_binary(instance, node)
+        if node.id == "scalar":
+            return instance.construct_scalar(node)
+        return instance.construct_sequence(node) if node.id == "sequence" else instance.construct_mapping(node)
+
+    tolerant: Any = type("TolerantLoader", (loader,), {})
+    tolerant.add_multi_constructor("!", construct)
+    tolerant.add_multi_constructor("tag:yaml.org,2002:python/", construct)
+    return tolerant
+
+
+def _find_dialect(reading: Reading) -> str | None:
+    """The delimiter of a table whose first line names columns of messages."""
+    first = reading.sample.lstrip().splitlines()[:1]
+    for delimiter in _DELIMITERS:
+        for header in csv.reader(first, delimiter=delimiter):
+            columns = find_columns(header, reading.mapping)
+            if len(header) > 1 and (
+                describes_message(columns) or describes_exchange(columns) or _names_threads(columns)
+            ):
+                return delimiter
+    return None
+
+
+def _names_threads(columns: Mapping[str, str]) -> bool:
+    return "thread_id" in columns and bool(columns.keys() & {"title", "created_at", "assistant_id"})
+
+
+def _read_csv(reading: Reading) -> bool:
+    delimiter = _find_dialect(reading)
+    csv.field_size_limit(sys.maxsize)
+
+    def read_rows() -> Iterator[JsonMapping]:
+        with reading.file.open_text() as text:
+            yield from cast("Iterator[JsonMapping]", csv.DictReader(text, delimiter=delimiter or ","))
+
+    with reading.file.open_text() as text:
+        columns = next(csv.reader(text, delimiter=delimiter or ","), list[str]())
+    try:
+        return collect_tables(
+            [Table("", columns, read_rows)], reading.collection, reading.locate("CSV"), reading.mapping
+        )
+    except csv.Error as error:
+        raise ArchiveError(f"{reading.file.label} is not a readable CSV file: {error}.") from None
+
+
+def _read_sqlite(reading: Reading) -> bool:
+    with tempfile.TemporaryDirectory(prefix="threadbridge-") as folder:
+        path = Path(folder) / "dump.db"  # a copy: opening a database may change it
+        copy_to_path(reading.file, path)
+        try:
+            with closing(sqlite3.connect(path)) as database:
+                return collect_tables(
+                    list_sqlite_tables(database), reading.collection, reading.locate("SQLite"), reading.mapping
+                )
+        except sqlite3.DatabaseError as error:
+            raise ArchiveError(f"{reading.file.label} is a damaged SQLite file: {error}.") from None
+
+
+def list_sqlite_tables(database: sqlite3.Connection) -> list[Table]:
+    """The tables and views of a database."""
+    database.text_factory = _decode_text
+    names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+
+    def read_rows(name: str) -> Iterator[JsonMapping]:
+        cursor = database.execute(f"SELECT * FROM {_quote(name)}")  # noqa: S608 - a quoted name of the database
+        columns = [column[0] for column in cursor.description]
+        for row in cursor:
+            yield dict(zip(columns, row, strict=True))
+
+    tables: list[Table] = []
+    for name in names:
+        columns = [row[1] for row in database.execute(f"PRAGMA table_info({_quote(name)})")]
+        tables.append(Table(name, columns, partial(read_rows, name)))
+    return tables
+
+
+def _decode_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _is_sqlite(reading: Reading) -> bool:
+    return reading.start.startswith(_SQLITE)
+
+
+def _is_cassette(reading: Reading) -> bool:
+    return _CASSETTE.search(reading.sample) is not None
+
+
+def _is_table(reading: Reading) -> bool:
+    return _find_dialect(reading) is not None
+
+
+FORMATS: Final[Sequence[Format]] = (
+    Format(
+        "SQLite",
+        "a database with a table of messages or exchanges; tables of threads and of roles are used",
+        _is_sqlite,
+        _read_sqlite,
+    ),
+    Format(
+        "JSON Lines",
+        "a line an object of the API, a thread, a training example or a row",
+        _is_json_lines,
+        _read_json_lines,
+    ),
+    Format(
+        "JSON",
+        "list pages, objects, threads with everything in them, exports of user interfaces, traces, rows, HAR",
+        _starts_as_json,
+        _read_json,
+    ),
+    Format(
+        "HTTP recording",
+        "cassettes of VCR libraries as YAML",
+        _is_cassette,
+        _read_cassette,
+    ),
+    Format(
+        "CSV",
+        "a row a message or an exchange, with the names of the columns in the first line",
+        _is_table,
+        _read_csv,
+    ),
+)

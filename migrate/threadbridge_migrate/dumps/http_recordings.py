@@ -1,0 +1,118 @@
+"""The bodies of recorded responses: VCR cassettes of several libraries, HAR, and the Azure test proxy.
+
+A body is JSON or a stream of server-sent events; objects appear in it in the order in which they were seen.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import orjson
+
+from threadbridge.api_types import JsonMapping, is_json_list, is_json_object
+
+#: Lists of interactions: HAR has its own below `log`.
+_LISTS: Final = ("interactions", "http_interactions", "Entries", "entries")
+_MAX_BODY_BYTES: Final = 1 << 28
+
+
+def find_interactions(value: object) -> Sequence[object] | None:
+    """The interactions of a recording, or None for anything else."""
+    if not is_json_object(value):
+        return None
+    log: object = value.get("log")
+    holder = log if is_json_object(log) else value
+    for name in _LISTS:
+        interactions: object = holder.get(name)
+        if is_json_list(interactions) and interactions and all(_is_interaction(each) for each in interactions[:5]):
+            return interactions
+    requests, responses = value.get("requests"), value.get("responses")
+    if is_json_list(requests) and is_json_list(responses) and len(requests) == len(responses):
+        return [{"request": one, "response": other} for one, other in zip(requests, responses, strict=True)]
+    return None
+
+
+def _is_interaction(value: object) -> bool:
+    return is_json_object(value) and (
+        ("request" in value and "response" in value) or "ResponseBody" in value or "parsed_body" in value
+    )
+
+
+def iterate_bodies(interactions: Sequence[object]) -> Iterator[tuple[str, object]]:
+    """The JSON values of successful responses, each with its position."""
+    for number, interaction in enumerate(interactions):
+        if not is_json_object(interaction):
+            continue
+        body, status = _find_body(interaction)
+        if status is not None and not 200 <= status < 300:
+            continue
+        for index, value in enumerate(_iterate_values(body)):
+            yield f"[{number}]" if index == 0 else f"[{number}] event {index}", value
+
+
+def _find_body(interaction: JsonMapping) -> tuple[object, int | None]:
+    if "ResponseBody" in interaction:
+        return interaction["ResponseBody"], _to_status(interaction.get("StatusCode"))
+    response: object = interaction.get("response")
+    if not is_json_object(response):
+        return None, None
+    status: object = response.get("status", response.get("status_code", response.get("code")))
+    code = status.get("code") if is_json_object(status) else status
+    body: object = response.get("body", response.get("parsed_body", response.get("content")))
+    if is_json_object(body):
+        encoded = body.get("base64_string")
+        if body.get("encoding") == "base64" and isinstance(body.get("text"), str):
+            encoded = body["text"]
+        if isinstance(encoded, str):
+            return _decode_base64(encoded), _to_status(code)
+        body = next((body[name] for name in ("string", "text", "parsed_body") if name in body), body)
+    return body, _to_status(code)
+
+
+def _to_status(value: object) -> int | None:
+    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None
+
+
+def _decode_base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode("".join(text.split()), validate=False)
+    except binascii.Error:
+        return None
+
+
+def _iterate_values(body: object) -> Iterator[object]:
+    if is_json_object(body) or is_json_list(body):
+        yield body
+        return
+    raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    if not isinstance(raw, bytes) or len(raw) > _MAX_BODY_BYTES:
+        return
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error):
+            return
+    text = raw.strip()
+    if text.startswith((b"event:", b"data:", b":")):
+        yield from _iterate_events(text)
+        return
+    try:
+        yield orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return
+
+
+def _iterate_events(text: bytes) -> Iterator[object]:
+    """The data of server-sent events that are JSON."""
+    for line in text.splitlines():
+        name, _, data = line.partition(b":")
+        if name == b"data" and data.strip().startswith(b"{"):
+            try:
+                yield orjson.loads(data)
+            except orjson.JSONDecodeError:
+                continue

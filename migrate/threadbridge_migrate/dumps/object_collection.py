@@ -1,0 +1,260 @@
+"""The objects of a dump, merged by id in a temporary database, and read again thread by thread.
+
+Pages of a list overlap, recordings show an object in several states, and a dump may have a thread in several files: an
+object that appears again replaces the earlier one, or completes it if it has fewer fields.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Literal, NamedTuple, Self, TypeAlias
+
+import orjson
+
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
+from threadbridge_migrate.dumps.values import parse_time
+
+CollectedKind: TypeAlias = Literal["assistant", "thread", "message", "run", "step", "file", "vector_store"]
+
+
+class Origin(NamedTuple):
+    """Where an object was found: the format, the file, and the position in it."""
+
+    format: str
+    path: str
+    position: str
+
+    @property
+    def key(self) -> str:
+        """A key of the thread for what names none: the same wherever the file lies."""
+        return f"{self.path.replace('!', '/').rpartition('/')[2]}#{self.position}"
+
+
+class Problem(NamedTuple):
+    """Something in a dump that is not in the archive, and why, in a sentence."""
+
+    origin: Origin
+    reason: str
+
+
+class CollectedThread(NamedTuple):
+    """A thread of the dump: its objects, oldest first, with what was derived and what is missing."""
+
+    thread: JsonObject
+    messages: Sequence[JsonObject]
+    runs: Sequence[JsonObject]
+    steps: Sequence[JsonObject]
+    provenance: JsonObject
+
+
+class ObjectCollection:
+    """Use it as a context manager. Problems are kept until they are read."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        #: Objects by the format that they were found in.
+        self.formats: Counter[str] = Counter()
+        self._file = tempfile.NamedTemporaryFile(prefix="threadbridge-", suffix=".db")  # noqa: SIM115 - closed on exit
+        self._database = sqlite3.connect(self._file.name, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("BEGIN")
+        self._database.execute(
+            "CREATE TABLE objects (kind TEXT, id TEXT, thread TEXT, run TEXT, at INTEGER, position INTEGER, body BLOB, "
+            "derived TEXT, format TEXT, path TEXT, place TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
+        )
+        self._database.execute("CREATE INDEX objects_of_thread ON objects (thread, kind)")
+        self._database.execute("CREATE TABLE pages (thread TEXT PRIMARY KEY, is_whole INTEGER) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE notes (thread TEXT, what TEXT, PRIMARY KEY (thread, what)) WITHOUT ROWID")
+        self._counter = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.close()
+        self._file.close()
+
+    def next_position(self) -> int:
+        """A position after all earlier ones; its negative precedes all earlier negative ones (newest first)."""
+        self._counter += 1
+        return self._counter
+
+    def add(
+        self,
+        kind: CollectedKind,
+        body: JsonObject,
+        origin: Origin,
+        *,
+        position: int | None = None,
+        derived: Sequence[str] = (),
+    ) -> None:
+        """Add an object with an id, or merge it with an earlier one. `position` orders objects of the same second."""
+        self.formats[origin.format] += 1
+        thread_id = body["id"] if kind == "thread" else get_string(body, "thread_id")
+        known = self._database.execute(
+            "SELECT body, position, derived FROM objects WHERE kind = ? AND id = ?", (kind, body["id"])
+        ).fetchone()
+        place = position
+        if known is not None:
+            earlier: JsonObject = orjson.loads(known[0])
+            body = body if len(body) >= len(earlier) else {**earlier, **body}
+            place = known[1] if position is None else position
+            derived = [each for each in derived if each in known[2].split()]
+        self._database.execute(
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                kind,
+                body["id"],
+                thread_id,
+                get_string(body, "run_id") if kind == "step" else None,
+                parse_time(body.get("created_at")),
+                self.next_position() if place is None else place,
+                orjson.dumps(body),
+                " ".join(derived),
+                *origin,
+            ),
+        )
+
+    def remove(self, kind: CollectedKind, object_id: str) -> None:
+        """Remove an object that was deleted at the service."""
+        self._database.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, object_id))
+
+    def add_page(self, thread_id: str, *, is_whole: bool) -> None:
+        """Record a page of the messages of a thread, and whether it is the last one."""
+        self._database.execute(
+            "INSERT INTO pages VALUES (?, ?) ON CONFLICT DO UPDATE SET is_whole = is_whole OR excluded.is_whole",
+            (thread_id, is_whole),
+        )
+
+    def add_missing(self, thread_id: str, what: str) -> None:
+        """Record that something of a thread is in the dump and not in the archive."""
+        self._database.execute("INSERT OR IGNORE INTO notes VALUES (?, ?)", (thread_id, what))
+
+    def has(self, kind: CollectedKind, object_id: str) -> bool:
+        """Whether the dump has an object of this id so far."""
+        query = "SELECT 1 FROM objects WHERE kind = ? AND id = ?"
+        return self._database.execute(query, (kind, object_id)).fetchone() is not None
+
+    def find_first_time(self, thread_id: str) -> int | None:
+        """The time of the oldest object of a thread so far."""
+        return self._find_time("SELECT min(at) FROM objects WHERE thread = ?", thread_id)
+
+    def find_last_time(self, thread_id: str) -> int | None:
+        """The time of the newest object of a thread so far."""
+        return self._find_time("SELECT max(at) FROM objects WHERE thread = ?", thread_id)
+
+    def _find_time(self, query: str, thread_id: str) -> int | None:
+        row = self._database.execute(query, (thread_id,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def add_problem(self, origin: Origin, reason: str) -> None:
+        """Record what cannot be placed."""
+        self.problems.append(Problem(origin, reason))
+
+    def iterate_objects(self, kind: CollectedKind) -> Iterator[JsonObject]:
+        """The objects of a kind that belongs to no thread, in the order in which they were found."""
+        rows = self._database.execute("SELECT body FROM objects WHERE kind = ? ORDER BY position", (kind,))
+        for (body,) in rows:
+            yield orjson.loads(body)
+
+    def count_threads(self) -> int:
+        """How many threads there are."""
+        query = "SELECT count(DISTINCT thread) FROM objects WHERE thread IS NOT NULL"
+        return int(self._database.execute(query).fetchone()[0])
+
+    def iterate_threads(self) -> Iterator[CollectedThread]:
+        """All threads, the oldest first."""
+        rows = self._database.execute(
+            "SELECT thread FROM objects WHERE thread IS NOT NULL GROUP BY thread ORDER BY min(at), min(abs(position))"
+        )
+        for (thread_id,) in rows.fetchall():
+            yield self._read_thread(thread_id)
+
+    def _read_thread(self, thread_id: str) -> CollectedThread:
+        rows = self._database.execute(
+            "SELECT kind, at, body, derived, format, path, place FROM objects WHERE thread = ? ORDER BY position",
+            (thread_id,),
+        ).fetchall()
+        derived = {word for row in rows for word in row[3].split()}
+        lists: dict[str, list[JsonObject]] = {"thread": [], "message": [], "run": [], "step": []}
+        for kind in lists:
+            found = [(row[1], orjson.loads(row[2])) for row in rows if row[0] == kind]
+            if all(at is not None for at, _ in found):
+                found.sort(key=lambda each: each[0])
+            lists[kind] = [body for _, body in found]
+        messages, runs = lists["message"], lists["run"]
+        if _fill_times([*messages, *runs]):
+            derived.add("timestamps")
+        order = {run["id"]: number for number, run in enumerate(runs)}
+        steps = sorted(lists["step"], key=lambda step: order.get(get_string(step, "run_id") or "", len(order)))
+        threads = lists["thread"]
+        if not threads:
+            derived.add("thread")
+            first = min((each["created_at"] for each in (*messages, *runs)), default=0)
+            nothing: JsonObject = {}
+            body: JsonObject = {"id": thread_id, "object": "thread", "created_at": first}
+            threads = [{**body, "metadata": nothing, "tool_resources": nothing}]
+        missing = self._find_missing(thread_id, messages, runs, steps)
+        first_row = rows[0]
+        provenance: JsonObject = {
+            "id": thread_id,
+            "origin": {"format": first_row[4], "path": first_row[5], "position": first_row[6]},
+            "grade": _choose_grade(derived, missing, messages),
+            "derived": sorted(derived),
+            "missing": missing,
+        }
+        return CollectedThread(threads[0], messages, runs, steps, provenance)
+
+    def _find_missing(
+        self, thread_id: str, messages: Sequence[JsonObject], runs: Sequence[JsonObject], steps: Sequence[JsonObject]
+    ) -> list[str]:
+        missing: list[str] = []
+        page = self._database.execute("SELECT is_whole FROM pages WHERE thread = ?", (thread_id,)).fetchone()
+        if not messages or (page is not None and not page[0]):
+            missing.append("messages")
+        run_ids = {run["id"] for run in runs}
+        if {run_id for message in messages if (run_id := get_string(message, "run_id"))} - run_ids:
+            missing.append("runs")
+        if run_ids - {get_string(step, "run_id") for step in steps}:
+            missing.append("steps")
+        notes = self._database.execute("SELECT what FROM notes WHERE thread = ? ORDER BY what", (thread_id,))
+        return [*missing, *(what for (what,) in notes)]
+
+
+def _fill_times(objects: Sequence[JsonObject]) -> bool:
+    """Give each object without a time that of the one before it; whether there was one."""
+    known = next((time for each in objects if (time := parse_time(each.get("created_at"))) is not None), 0)
+    has_derived = False
+    for each in objects:
+        time = parse_time(each.get("created_at"))
+        has_derived = has_derived or time is None
+        known = known if time is None else time
+        if not isinstance(each.get("created_at"), int):
+            each["created_at"] = known
+    return has_derived
+
+
+def _choose_grade(derived: set[str], missing: Sequence[str], messages: Sequence[JsonObject]) -> str:
+    """`full`: all objects as the service sent them; `messages`: the messages are; `text`: their texts are."""
+    if not messages and "messages" in missing:
+        return "text"
+    if derived & {"ids", "timestamps", "messages", "roles"}:
+        return "text"
+    return "messages" if derived or missing else "full"
+
+
+def has_id(value: object) -> bool:
+    """Whether a value is an object with a usable id."""
+    return is_json_object(value) and isinstance(value.get("id"), str) and bool(value["id"])
+
+
+def get_string(body: JsonMapping, *names: str) -> str | None:
+    """The first of these fields that is a text and not empty."""
+    return next((value for name in names if isinstance(value := body.get(name), str) and value), None)
