@@ -25,6 +25,7 @@ PLAIN_WORDS = frozenset(
     snapshot sniffer spending sql sqlite sse startup statement storage streaming sync table task threadbridge
     translation upgrade validation validator verification verify zstd change estimate retry upload
     collection column import importer recording shape
+    binding caveat chain language member
     """.split()
 )
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import check, export_threads, import_dump, load, mirror, summary
+from threadbridge_migrate.cli import audit, check, export_threads, import_dump, load, mirror, summary
 
 app = typer.Typer(
     name="migrate",
@@ -17,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
+app.command("audit", epilog=audit.EXIT_CODES)(audit.audit)
 app.command("check", epilog=check.EXIT_CODES)(check.check)
 app.command("import-dump", epilog=import_dump.EXIT_CODES)(import_dump.import_dump)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
