@@ -16,8 +16,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
+import orjson
+
+from threadbridge.api_types import is_json_object
 from threadbridge_migrate.archive.journal import JOURNAL, ExportProgress, JournalEntry, JournalRecord, read_records
-from threadbridge_migrate.archive.reader import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part, open_private
+from threadbridge_migrate.archive.reader import (
+    OBJECT_PARTS,
+    REPAIRED_JOURNAL,
+    FileRecord,
+    Part,
+    is_content_path,
+    open_private,
+)
 from threadbridge_migrate.errors import ArchiveError
 
 #: The `code` of the error of a subject that the repair removed.
@@ -60,6 +70,42 @@ def find_damage(path: Path, files: Mapping[str, FileRecord]) -> Damage:
     }
     # The file differs and its lines have no hashes (an earlier version wrote them): any of them may be wrong.
     return _compare_parts(path, untrusted=frozenset(untrusted))[0] if untrusted else damage
+
+
+def find_lost_contents(path: Path) -> frozenset[int]:
+    """The numbers of the journal records of files whose bytes in the folder of contents are missing or of another size.
+
+    Their hashes are compared by `migrate verify`, which reads all bytes.
+    """
+    lost = set[str]()
+    part = path / Part.CONTENTS.filename
+    if part.exists():
+        with part.open("rb") as lines:
+            for line in lines:
+                record = _parse_content_record(line)
+                if record is not None and _get_size(path / record[1]) != record[2]:
+                    lost.add(record[0])
+    if not lost:
+        return frozenset()
+    records = enumerate(read_records(path / JOURNAL))
+    return frozenset(number for number, each in records if each.entry.subject == "file" and each.entry.id in lost)
+
+
+def _parse_content_record(line: bytes) -> tuple[str, str, object] | None:
+    """The id, the path and the size in a line of contents; None if the source refused the content, or for any other."""
+    try:
+        record: object = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not is_json_object(record):
+        return None
+    object_id, path = record.get("id"), record.get("path")
+    usable = isinstance(object_id, str) and isinstance(path, str) and is_content_path(path)
+    return (str(object_id), str(path), record.get("bytes")) if usable else None
+
+
+def _get_size(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() and not file.is_symlink() else None
 
 
 def find_records(path: Path, thread_ids: Collection[str]) -> frozenset[int]:

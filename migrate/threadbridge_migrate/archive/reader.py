@@ -19,10 +19,11 @@ steps are adjacent, oldest first; threads are in the order in which they were fi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Final, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +40,11 @@ VERSION = 2
 
 MANIFEST = "manifest.json"
 
+#: The folder with the bytes of files.
+CONTENTS_FOLDER: Final = "contents"
+
+_CONTENT_PATH: Final = re.compile(r"contents/(?!\.)[^/\\\0]+")
+
 #: The journal of a repair in progress. While it exists, the parts may belong to either journal.
 REPAIRED_JOURNAL = f"{JOURNAL}.repaired"
 
@@ -46,6 +52,11 @@ REPAIRED_JOURNAL = f"{JOURNAL}.repaired"
 def open_private(path: Path, mode: Literal["ab", "ab+", "wb", "xb"]) -> BinaryIO:
     """Open a file of an archive for writing. Conversations are readable by their owner only."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def is_content_path(path: str) -> bool:
+    """Whether a path of `contents.jsonl` is that of a file in the folder of contents."""
+    return _CONTENT_PATH.fullmatch(path) is not None
 
 
 class Part(StrEnum):

@@ -16,8 +16,16 @@ import orjson
 
 from threadbridge.api_types import JsonMapping
 from threadbridge_migrate.archive.journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
-from threadbridge_migrate.archive.part_verification import Damage, find_damage, find_records, finish_repair, repair
+from threadbridge_migrate.archive.part_verification import (
+    Damage,
+    find_damage,
+    find_lost_contents,
+    find_records,
+    finish_repair,
+    repair,
+)
 from threadbridge_migrate.archive.reader import (
+    CONTENTS_FOLDER,
     MANIFEST,
     OBJECT_PARTS,
     VERSION,
@@ -139,6 +147,10 @@ class ArchiveWriter:
                     "archive can be read, but not extended; choose another --out."
                 )
         damage = find_damage(self.path, certified)
+        if lost := find_lost_contents(self.path):
+            damage = Damage(damage.records | lost, tuple(dict.fromkeys((*damage.parts, Part.CONTENTS))))
+        for stale in (self.path / CONTENTS_FOLDER).glob("*.new"):
+            stale.unlink()
         outdated = find_records(self.path, self._outdated) if self._outdated else frozenset[int]()
         if damage.records or outdated:
             self._manifest = self._write_manifest("exporting", {})

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import audit, check, export_threads, import_dump, load, mirror, summary
+from threadbridge_migrate.cli import audit, check, export_threads, import_dump, load, mirror, summary, verify
 
 app = typer.Typer(
     name="migrate",
@@ -22,6 +22,7 @@ app.command("check", epilog=check.EXIT_CODES)(check.check)
 app.command("import-dump", epilog=import_dump.EXIT_CODES)(import_dump.import_dump)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)
+app.command("verify", epilog=verify.EXIT_CODES)(verify.verify)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
 
 

@@ -102,14 +102,14 @@ def check(
 
 def _open(word: str, name: str, settings: JsonMapping | None, unsealed: bool) -> Place:
     from threadbridge_migrate.archive.reader import Archive
+    from threadbridge_migrate.archive.verification import require_seal
     from threadbridge_migrate.export.sources import ArchiveLocation, resolve
-    from threadbridge_migrate.load.thread_reader import verify_archive
 
     location = resolve(word, option=name, settings=settings)
     if not isinstance(location, ArchiveLocation):
         return location.settings
     archive = Archive.open(location.path)
-    verify_archive(archive, unsealed=unsealed)
+    require_seal(archive, unsealed=unsealed)
     return archive
 
 

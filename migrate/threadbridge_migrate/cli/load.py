@@ -65,11 +65,11 @@ def load(
         import gc
 
         from threadbridge_migrate.archive.reader import Archive
+        from threadbridge_migrate.archive.verification import require_seal
         from threadbridge_migrate.errors import UsageError
         from threadbridge_migrate.export.sources import BackendLocation, resolve
         from threadbridge_migrate.export.thread_ids import read_ids
         from threadbridge_migrate.load.loader import LoadOptions
-        from threadbridge_migrate.load.thread_reader import verify_archive
 
         # A new store is a URL; a word without a scheme is a file that exists.
         further = {"tenant": tenant} if tenant else {}
@@ -79,7 +79,7 @@ def load(
             raise UsageError(f"--store {store!r} is not a store; name one by its URL, as in sqlite:///threads.db.")
         words = [word.removeprefix("@") for word in only or ()]
         opened = Archive.open(archive)
-        verify_archive(opened, unsealed=unsealed)
+        require_seal(opened, unsealed=unsealed)
         options = LoadOptions(
             tenant=location.settings.tenant,
             only=frozenset(read_ids(words, sys.stdin)) if words else None,

@@ -256,11 +256,11 @@ def _read_csv(reading: Reading) -> bool:
 
     def read_rows() -> Iterator[JsonMapping]:
         with reading.file.open_text() as text:
-            yield from cast("Iterator[JsonMapping]", csv.DictReader(text, delimiter=delimiter or ","))
+            yield from cast("Iterator[JsonMapping]", csv.DictReader(text, restkey="", delimiter=delimiter or ","))
 
-    with reading.file.open_text() as text:
-        columns = next(csv.reader(text, delimiter=delimiter or ","), list[str]())
     try:
+        with reading.file.open_text() as text:
+            columns = next(csv.reader(text, delimiter=delimiter or ","), list[str]())
         return collect_tables(
             [Table("", columns, read_rows)], reading.collection, reading.locate("CSV"), reading.mapping
         )

@@ -9,12 +9,10 @@ from typing import Final
 
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import BridgeError
-from threadbridge_migrate.archive.reader import open_private
+from threadbridge_migrate.archive.reader import CONTENTS_FOLDER, open_private
 from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 from threadbridge_migrate.export.references import is_usable_id
 from threadbridge_migrate.export.thread_source import FileSource
-
-FOLDER: Final = "contents"
 
 #: What a source answers if it has the file but not for us: OpenAI gives no content of the purpose `assistants` (400).
 _REFUSALS: Final = frozenset({400, 403, 404, 410})
@@ -28,7 +26,7 @@ async def download_content(files: FileSource, source: RateLimitedSource, file_id
     """
     if not is_usable_id(file_id):
         return _build_refusal(file_id, status=None, code="unusable_id", message="The id cannot be the name of a file.")
-    path = archive / FOLDER / file_id
+    path = archive / CONTENTS_FOLDER / file_id
     path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         return await source.request(lambda: _download(files, file_id, path))
@@ -62,6 +60,11 @@ async def _download(files: FileSource, file_id: str, path: Path) -> JsonObject:
         temporary.unlink(missing_ok=True)
         raise
     os.replace(temporary, path)
-    record: JsonObject = {"id": file_id, "path": f"{FOLDER}/{file_id}", "bytes": size, "sha256": digest.hexdigest()}
+    record: JsonObject = {
+        "id": file_id,
+        "path": f"{CONTENTS_FOLDER}/{file_id}",
+        "bytes": size,
+        "sha256": digest.hexdigest(),
+    }
     content_type = headers.get("content-type")
     return {**record, "content_type": content_type} if content_type else record

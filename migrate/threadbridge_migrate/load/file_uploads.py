@@ -19,7 +19,7 @@ from threadbridge.api_types import JsonObject, is_json_object
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.ports.upstream import build_path
-from threadbridge_migrate.archive.reader import Archive, Part
+from threadbridge_migrate.archive.reader import Archive, Part, is_content_path
 from threadbridge_migrate.load.id_ledger import append_to_ledger, get_ledger_path, read_ledger
 from threadbridge_migrate.upstream_retries import UpstreamRetries
 
@@ -116,7 +116,10 @@ class FileUploads:
             reason = error.get("message") if is_json_object(error) else None
             self._losses.append(f"{file_id}: the source gave no content ({reason}); references keep this id")
             return
-        path = self._archive.path / "contents" / PurePosixPath(record["path"]).name
+        if not is_content_path(str(record["path"])):
+            self._losses.append(f"{file_id}: its path leads out of the archive; it was not uploaded")
+            return
+        path = self._archive.path / str(record["path"])
         if not await asyncio.to_thread(_has_hash, path, record.get("sha256")):
             self._losses.append(f"{file_id}: {path} is missing or was changed; it was not uploaded")
             return

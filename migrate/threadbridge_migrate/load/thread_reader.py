@@ -6,7 +6,6 @@ Exports that were repaired or resumed append what they fetched later; their obje
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +17,9 @@ import orjson
 
 from threadbridge.api_types import JsonObject
 from threadbridge_migrate.archive.reader import Archive, Part
-from threadbridge_migrate.errors import ArchiveError, UsageError
 
 #: The parts whose objects belong to a thread.
 _PARTS = (Part.MESSAGES, Part.RUNS, Part.STEPS)
-
-#: Bytes of a file to hash at once.
-_CHUNK_BYTES = 1 << 20
 
 
 class ArchiveThread(NamedTuple):
@@ -38,32 +33,6 @@ class ArchiveThread(NamedTuple):
     messages: list[JsonObject]
     runs: list[JsonObject]
     steps: list[JsonObject]
-
-
-def verify_archive(archive: Archive, *, unsealed: bool) -> None:
-    """Compare the files with the manifest, so that no damaged archive is read by half.
-
-    Raises UsageError for an archive that is not sealed, unless `unsealed`; ArchiveError for a damaged one.
-    """
-    if archive.manifest.state == "exporting":
-        if unsealed:
-            return
-        raise UsageError(
-            f"{archive.path} is not sealed: its export has not finished. Finish the export, or take the complete "
-            "threads it has with --unsealed."
-        )
-    for name, record in archive.manifest.files.items():
-        file, digest, size = archive.path / name, hashlib.sha256(), 0
-        if file.exists():
-            with file.open("rb") as content:
-                while chunk := content.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    size += len(chunk)
-        if size != record.bytes or digest.hexdigest() != record.sha256:
-            raise ArchiveError(
-                f"{file} is not what the manifest describes ({size} bytes of {record.bytes}); nothing was read. "
-                "Run the export again to repair the archive, or restore the file from a copy."
-            )
 
 
 def read_threads(archive: Archive) -> Iterator[ArchiveThread]:
