@@ -24,7 +24,10 @@ from threadbridge_migrate.dumps.columns import describes_exchange, describes_mes
 from threadbridge_migrate.dumps.dump_files import DumpFile, copy_to_path, detect_encoding
 from threadbridge_migrate.dumps.http_recordings import find_interactions, iterate_bodies
 from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin
+from threadbridge_migrate.dumps.sdk_repr import is_printed, iterate_printed
 from threadbridge_migrate.dumps.shapes import Context, collect
+from threadbridge_migrate.dumps.sql_dump import TruncatedDumpError, is_sql_dump, iterate_rows
+from threadbridge_migrate.dumps.sqlite_tables import list_sqlite_tables, load_rows
 from threadbridge_migrate.dumps.tables import Table, collect_tables
 from threadbridge_migrate.errors import ArchiveError
 
@@ -274,37 +277,66 @@ def _read_sqlite(reading: Reading) -> bool:
         copy_to_path(reading.file, path)
         try:
             with closing(sqlite3.connect(path)) as database:
-                return collect_tables(
-                    list_sqlite_tables(database), reading.collection, reading.locate("SQLite"), reading.mapping
-                )
+                return _collect_database(database, reading, "SQLite")
         except sqlite3.DatabaseError as error:
             raise ArchiveError(f"{reading.file.label} is a damaged SQLite file: {error}.") from None
 
 
-def list_sqlite_tables(database: sqlite3.Connection) -> list[Table]:
-    """The tables and views of a database."""
-    database.text_factory = _decode_text
-    names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
-
-    def read_rows(name: str) -> Iterator[JsonMapping]:
-        cursor = database.execute(f"SELECT * FROM {_quote(name)}")  # noqa: S608 - a quoted name of the database
-        columns = [column[0] for column in cursor.description]
-        for row in cursor:
-            yield dict(zip(columns, row, strict=True))
-
-    tables: list[Table] = []
-    for name in names:
-        columns = [row[1] for row in database.execute(f"PRAGMA table_info({_quote(name)})")]
-        tables.append(Table(name, columns, partial(read_rows, name)))
-    return tables
+def _collect_database(database: sqlite3.Connection, reading: Reading, format_name: str) -> bool:
+    """Collect the tables of a database. Raises ArchiveError with the columns that it has if none has messages."""
+    tables = list_sqlite_tables(database)
+    if collect_tables(tables, reading.collection, reading.locate(format_name), reading.mapping):
+        return True
+    seen = "; ".join(f"{table.name[:40]} with {', '.join(table.columns[:12])}" for table in tables[:5]) or "no tables"
+    raise ArchiveError(
+        f"{reading.file.label} has no table with a thread, a role and a content by the usual names ({seen}); name the "
+        "columns with --map thread_id=COLUMN,role=COLUMN,content=COLUMN."
+    )
 
 
-def _decode_text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+# -- Texts ------------------------------------------------------------------------------------------------------------
 
 
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _read_sql_dump(reading: Reading) -> bool:
+    """The rows of a dump, by way of a temporary database: tables refer to each other in any order."""
+    with (
+        tempfile.NamedTemporaryFile(prefix="threadbridge-", suffix=".db") as file,
+        closing(sqlite3.connect(file.name, isolation_level=None)) as database,
+    ):
+        try:
+            with reading.file.open_text() as text:
+                load_rows(database, iterate_rows(text))
+        except TruncatedDumpError:
+            reading.collection.add_problem(
+                reading.locate("SQL dump"), "The dump ends within a statement; perhaps the file was cut off."
+            )
+        except sqlite3.DatabaseError as error:
+            raise ArchiveError(f"{reading.file.label} has tables that cannot be read: {error}.") from None
+        return _collect_database(database, reading, "SQL dump")
+
+
+def _read_printed(reading: Reading) -> bool:
+    """Objects that a program printed, anywhere in a log."""
+    with reading.file.open_text() as text:
+        content = text.read(LARGE_JSON_BYTES + 1)
+    if len(content) > LARGE_JSON_BYTES:
+        raise ArchiveError(f"{reading.file.label} is larger than {LARGE_JSON_BYTES >> 20} MiB; split it into several.")
+    is_known = False
+    for printed in iterate_printed(content):
+        origin = reading.locate("Python output", f"line {printed.line}")
+        if printed.value is None:
+            reading.collection.add_problem(origin, "This printed object cannot be read; perhaps it was cut off.")
+        else:
+            is_known = collect(printed.value, Context(reading.collection, origin)) or is_known
+    return is_known
+
+
+def _is_sql_dump(reading: Reading) -> bool:
+    return is_sql_dump(reading.sample)
+
+
+def _is_printed(reading: Reading) -> bool:
+    return is_printed(reading.sample)
 
 
 def _is_sqlite(reading: Reading) -> bool:
@@ -345,9 +377,21 @@ FORMATS: Final[Sequence[Format]] = (
         _read_cassette,
     ),
     Format(
+        "SQL dump",
+        "INSERT statements or COPY data of SQLite, MySQL, PostgreSQL or SQL Server, read as the tables of SQLite are",
+        _is_sql_dump,
+        _read_sql_dump,
+    ),
+    Format(
         "CSV",
         "a row a message or an exchange, with the names of the columns in the first line",
         _is_table,
         _read_csv,
+    ),
+    Format(
+        "Python output",
+        "a log with printed objects of the SDK, as `Message(id='msg_…', role='user')`",
+        _is_printed,
+        _read_printed,
     ),
 )
