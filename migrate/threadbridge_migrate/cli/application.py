@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import audit, check, export_threads, import_dump, load, mirror, summary, verify
+from threadbridge_migrate.cli import audit, check, convert, export_threads, import_dump, load, mirror, summary, verify
 
 app = typer.Typer(
     name="migrate",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
 app.command("audit", epilog=audit.EXIT_CODES)(audit.audit)
 app.command("check", epilog=check.EXIT_CODES)(check.check)
+app.command("convert", epilog=convert.EXIT_CODES)(convert.convert)
 app.command("import-dump", epilog=import_dump.EXIT_CODES)(import_dump.import_dump)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)

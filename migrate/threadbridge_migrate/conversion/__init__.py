@@ -1,0 +1,1 @@
+"""Archives in other formats, for people and for programs: `migrate convert`."""
