@@ -10,6 +10,7 @@ import orjson
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
 from threadbridge_migrate.dumps.columns import describes_exchange, describes_message, find_columns
 from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin, get_string
+from threadbridge_migrate.dumps.run_builder import build_run
 from threadbridge_migrate.dumps.values import build_content, choose_thread_id, derive_id, parse_role, parse_time
 
 _TURN_LISTS: Final = ("messages", "turns", "history", "conversation", "chat", "items", "traces", "exchanges", "steps")
@@ -280,37 +281,6 @@ def _add_calls(collection: ObjectCollection, origin: Origin, thread_id: str, cal
         "usage": None,
     }
     collection.add("step", step, origin, derived=["runs"])
-
-
-def build_run(run_id: str, thread_id: str, created: int) -> JsonObject:
-    """A completed run of which only the calls are known."""
-    times: JsonObject = {"started_at": created, "expires_at": None, "cancelled_at": None, "failed_at": None}
-    return {
-        "id": run_id,
-        "object": "thread.run",
-        "created_at": created,
-        "assistant_id": derive_id("run", thread_id).replace("run_", "asst_"),
-        "thread_id": thread_id,
-        "status": "completed",
-        **times,
-        "completed_at": created,
-        "required_action": None,
-        "last_error": None,
-        "model": "unknown",
-        "instructions": "",
-        "tools": [],
-        "metadata": {},
-        "temperature": 1.0,
-        "top_p": 1.0,
-        "max_completion_tokens": None,
-        "max_prompt_tokens": None,
-        "truncation_strategy": {"type": "auto", "last_messages": None},
-        "incomplete_details": None,
-        "usage": None,
-        "response_format": "auto",
-        "tool_choice": "auto",
-        "parallel_tool_calls": True,
-    }
 
 
 def _to_text(value: object) -> str:

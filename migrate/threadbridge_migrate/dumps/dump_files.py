@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -205,6 +206,15 @@ class _Member:
             raise
         target.seek(0)
         return target  # type: ignore[return-value]  # a binary file in all but its base class
+
+
+def compute_digest(file: DumpFile) -> bytes:
+    """The SHA-256 of the contents. Raises ArchiveError."""
+    digest = hashlib.sha256()
+    with file.open() as content:
+        while chunk := read_bounded(content, _COPY_BYTES, file.label):
+            digest.update(chunk)
+    return digest.digest()
 
 
 def copy_to_path(file: DumpFile, target: Path) -> None:

@@ -25,7 +25,7 @@ from threadbridge_migrate.dumps.dump_files import DumpFile, copy_to_path, detect
 from threadbridge_migrate.dumps.http_recordings import find_interactions, iterate_bodies
 from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin
 from threadbridge_migrate.dumps.sdk_repr import is_printed, iterate_printed
-from threadbridge_migrate.dumps.shapes import Context, collect
+from threadbridge_migrate.dumps.shapes import Context, collect, is_unrelated
 from threadbridge_migrate.dumps.sql_dump import TruncatedDumpError, is_sql_dump, iterate_rows
 from threadbridge_migrate.dumps.sqlite_tables import list_sqlite_tables, load_rows
 from threadbridge_migrate.dumps.tables import Table, collect_tables
@@ -138,9 +138,17 @@ def _collect_document(value: object, reading: Reading, format_name: str) -> bool
     interactions = find_interactions(value)
     if interactions is not None:
         is_known = False
-        for position, body in iterate_bodies(interactions):
-            origin = reading.locate("HTTP recording", position)
-            is_known = collect(body, Context(reading.collection, origin)) or is_known
+        for body in iterate_bodies(interactions):
+            if is_unrelated(body.value):
+                continue
+            place = Context(
+                reading.collection,
+                reading.locate("HTTP recording", body.position),
+                thread_id=body.thread_id,
+                run_id=body.run_id,
+                newest_first=body.newest_first,
+            )
+            is_known = collect(body.value, place) or is_known
         return is_known
     tables = _find_tables(value)
     if tables and collect_tables(tables, reading.collection, reading.locate("tables"), reading.mapping):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
@@ -43,8 +45,21 @@ def _is_interaction(value: object) -> bool:
     )
 
 
-def iterate_bodies(interactions: Sequence[object]) -> Iterator[tuple[str, object]]:
-    """The JSON values of successful responses, each with its position."""
+class RecordedBody(NamedTuple):
+    """A JSON value of a response: its position, and what the URL of the request says about it."""
+
+    position: str
+    value: object
+    thread_id: str | None
+    run_id: str | None
+    newest_first: bool
+
+
+_THREAD_PATH: Final = re.compile(r"/threads/(?!runs)(?P<thread>[^/?]+)(?:/runs/(?P<run>[^/?]+))?")
+
+
+def iterate_bodies(interactions: Sequence[object]) -> Iterator[RecordedBody]:
+    """The JSON values of successful responses."""
     for number, interaction in enumerate(interactions):
         if not is_json_object(interaction):
             continue
@@ -52,7 +67,19 @@ def iterate_bodies(interactions: Sequence[object]) -> Iterator[tuple[str, object
         if status is not None and not 200 <= status < 300:
             continue
         for index, value in enumerate(_iterate_values(body)):
-            yield f"[{number}]" if index == 0 else f"[{number}] event {index}", value
+            position = f"[{number}]" if index == 0 else f"[{number}] event {index}"
+            url = _find_url(interaction)
+            found = _THREAD_PATH.search(url)
+            order = parse_qs(urlsplit(url).query).get("order")
+            yield RecordedBody(
+                position, value, found and found["thread"], found and found["run"], newest_first=order != ["asc"]
+            )
+
+
+def _find_url(interaction: JsonMapping) -> str:
+    request: object = interaction.get("request")
+    holder = request if is_json_object(request) else interaction
+    return next((url for name in ("uri", "url", "RequestUri", "path") if isinstance(url := holder.get(name), str)), "")
 
 
 def _find_body(interaction: JsonMapping) -> tuple[object, int | None]:

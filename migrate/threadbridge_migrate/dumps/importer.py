@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from threadbridge_migrate.archive.journal import Subject
 from threadbridge_migrate.archive.reader import Part
 from threadbridge_migrate.archive.record_buffer import RecordBuffer
 from threadbridge_migrate.archive.writer import ArchiveWriter
-from threadbridge_migrate.dumps.dump_files import UnreadableFile, iterate_files
+from threadbridge_migrate.dumps.dump_files import UnreadableFile, compute_digest, iterate_files
 from threadbridge_migrate.dumps.formats import FORMATS, read_file
 from threadbridge_migrate.dumps.object_collection import (
     CollectedKind,
@@ -77,13 +78,14 @@ def import_dump(paths: Sequence[Path], out: Path | None, mapping: Mapping[str, s
 
     Raises ArchiveError if nothing was recognised, UsageError for a path that does not exist. Nothing is written then.
     """
-    report = ImportReport()
+    report, digest = ImportReport(), hashlib.sha256()
     with ObjectCollection() as collection:
         for file in iterate_files(paths):
             if isinstance(file, UnreadableFile):
                 collection.add_problem(Origin("", file.label, ""), file.reason)
                 continue
             try:
+                digest.update(compute_digest(file))
                 name = read_file(file, collection, mapping)
             except ArchiveError as error:
                 collection.add_problem(Origin("", file.label, ""), error.message)
@@ -91,6 +93,7 @@ def import_dump(paths: Sequence[Path], out: Path | None, mapping: Mapping[str, s
             report.files[name or "not recognised"] += 1
             if name is None:
                 collection.add_problem(Origin("", file.label, ""), "No format that an import knows was recognised.")
+        collection.place_steps()
         report.problems = collection.problems
         if not collection.formats:
             raise ArchiveError(_describe_failure(report))
@@ -99,7 +102,9 @@ def import_dump(paths: Sequence[Path], out: Path | None, mapping: Mapping[str, s
                 _count(report, thread)
             report.assistants = sum(1 for _ in collection.iterate_objects("assistant"))
             return report
-        source = {"backend": "dump", "paths": ", ".join(sorted({path.name for path in paths}))}
+        # A dump that has changed is another source: its threads may have grown, and an archive adds whole threads only.
+        names = ", ".join(sorted({path.name for path in paths}))
+        source = {"backend": "dump", "paths": names, "sha256": digest.hexdigest()}
         with ArchiveWriter(out, source=source, options={"map": dict(mapping)}) as writer:
             _write(collection, writer, report)
             writer.finish()

@@ -16,7 +16,9 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 import orjson
 
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
+from threadbridge_migrate.dumps.run_builder import build_missing_runs, end_run, end_step
 from threadbridge_migrate.dumps.values import parse_time
+from threadbridge_migrate.load.timeline import is_active
 
 CollectedKind: TypeAlias = Literal["assistant", "thread", "message", "run", "step", "file", "vector_store"]
 
@@ -158,6 +160,18 @@ class ObjectCollection:
         """Record what cannot be placed."""
         self.problems.append(Problem(origin, reason))
 
+    def place_steps(self) -> None:
+        """Give run steps that name no thread the one of their run. Those of unknown runs become problems."""
+        self._database.execute(
+            "UPDATE objects SET thread = (SELECT run.thread FROM objects AS run WHERE run.kind = 'run' AND "
+            "run.id = objects.run) WHERE kind = 'step' AND thread IS NULL"
+        )
+        query = "SELECT id, format, path, place FROM objects WHERE kind = 'step' AND thread IS NULL"
+        for step_id, *origin in self._database.execute(query):
+            self.add_problem(
+                Origin(*origin), f"The step {step_id} names no thread, and the dump does not have its run."
+            )
+
     def iterate_objects(self, kind: CollectedKind) -> Iterator[JsonObject]:
         """The objects of a kind that belongs to no thread, in the order in which they were found."""
         rows = self._database.execute("SELECT body FROM objects WHERE kind = ? ORDER BY position", (kind,))
@@ -190,10 +204,18 @@ class ObjectCollection:
                 found.sort(key=lambda each: each[0])
             lists[kind] = [body for _, body in found]
         messages, runs = lists["message"], lists["run"]
+        if restored := build_missing_runs(thread_id, runs, lists["step"]):
+            runs = sorted([*runs, *restored], key=lambda run: parse_time(run.get("created_at")) or 0)
+            derived.add("runs")
         if _fill_times([*messages, *runs]):
             derived.add("timestamps")
         order = {run["id"]: number for number, run in enumerate(runs)}
         steps = sorted(lists["step"], key=lambda step: order.get(get_string(step, "run_id") or "", len(order)))
+        steps = [step if step.get("thread_id") else {**step, "thread_id": thread_id} for step in steps]
+        if active := {run["id"] for run in runs if is_active(run)}:
+            runs = [end_run(run, messages) for run in runs]
+            steps = [end_step(step) if step.get("run_id") in active else step for step in steps]
+            derived.add("status")
         threads = lists["thread"]
         if not threads:
             derived.add("thread")

@@ -54,6 +54,11 @@ class Context(NamedTuple):
     collection: ObjectCollection
     origin: Origin
     depth: int = 0
+    #: The thread and the run of objects that name none: those of the surrounding object or of the URL.
+    thread_id: str | None = None
+    run_id: str | None = None
+    #: The order of a page whose times do not tell; the API lists newest first unless asked otherwise.
+    newest_first: bool = True
 
     def at(self, place: object) -> Context:
         """The context of a value inside."""
@@ -108,7 +113,16 @@ def _collect_object(value: object, context: Context, position: int | None = None
     assert kind is not None  # noqa: S101 - the shape matched
     assert is_json_object(value)  # noqa: S101
     if kind in ("message", "run", "step") and not get_string(value, "thread_id"):
-        context.collection.add_problem(context.origin, f"The {kind} {value['id']} names no thread.")
+        if context.thread_id is not None:
+            value = {**value, "thread_id": context.thread_id}
+        elif kind != "step":
+            context.collection.add_problem(context.origin, f"The {kind} {value['id']} names no thread.")
+            return True
+    if kind == "step" and context.run_id is not None and not get_string(value, "run_id"):
+        value = {**value, "run_id": context.run_id}
+    if kind == "message" and value.get("role") not in ("user", "assistant"):
+        word = str(value.get("role"))[:40]
+        context.collection.add_problem(context.origin, f"The role {word!r} is neither of a user nor of an assistant.")
         return True
     body, derived = _upgrade_version_1({**value}) if kind == "message" else ({**value}, ())
     if "object" not in body and kind in _OBJECT_NAMES:
@@ -118,10 +132,10 @@ def _collect_object(value: object, context: Context, position: int | None = None
 
 
 def _upgrade_version_1(message: JsonObject) -> tuple[JsonObject, Sequence[str]]:
-    """A message with `file_ids` (version 1 of the API) with attachments instead."""
-    if "file_ids" not in message or message.get("attachments"):
+    """A message with `file_ids` (version 1 of the API) with attachments for them, too."""
+    files: object = message.get("file_ids")
+    if not files or message.get("attachments"):
         return message, ()
-    files: object = message.pop("file_ids") or []
     tools = [{"type": "file_search"}]
     named = files if is_json_list(files) else []
     message["attachments"] = [{"file_id": each, "tools": tools} for each in named if isinstance(each, str)]
@@ -155,9 +169,18 @@ def _collect_page(value: object, context: Context) -> bool:
     first = data[0] if data else None
     if is_json_object(first) and find_kind(first) is None and first.get("type") is not None:
         return collect_conversation({"id": _find_conversation_id(value, context)}, data, context.named("items"))
-    if find_kind(first) == "message" and is_json_object(first) and get_string(first, "thread_id"):
-        context.collection.add_page(first["thread_id"], is_whole=not value.get("has_more"))
-    return not data or _collect_list(data, context.named("list page"), newest_first=True)
+    if find_kind(first) == "message" and is_json_object(first):
+        thread_id = get_string(first, "thread_id") or context.thread_id
+        if thread_id is not None:
+            context.collection.add_page(thread_id, is_whole=not value.get("has_more"))
+    return not data or _collect_list(data, context.named("list page"), newest_first=context.newest_first)
+
+
+def is_unrelated(value: object) -> bool:
+    """Whether a response of the API is a page of objects that an import has no use for, such as models."""
+    if not is_json_object(value) or not _is_page(value):
+        return False
+    return all(is_json_object(each) and "object" in each and find_kind(each) is None for each in value["data"][:5])
 
 
 def _find_conversation_id(value: JsonMapping, context: Context) -> object:
@@ -195,6 +218,9 @@ def _is_list_of_known(value: object) -> bool:
 
 # -- Threads with everything in them ----------------------------------------------------------------------------------
 
+#: Lists that exporters put into the object of a thread.
+_LISTS_OF_THREAD: Final = frozenset({"messages", "runs", "run_steps", "steps", "format", "version"})
+
 _CHILDREN: Final = ("runs", "run_steps", "steps", "assistants", "assistant", "files", "vector_stores")
 
 
@@ -203,18 +229,37 @@ def _is_container(value: object) -> bool:
     return is_json_object(value) and find_kind(value) is None and find_turns(value) is not None
 
 
+def _has_lists(value: object) -> bool:
+    """Whether an object is a thread of the API that an exporter put lists into."""
+    return (
+        find_kind(value) == "thread"
+        and is_json_object(value)
+        and any(is_json_list(value.get(name)) or is_json_object(value.get(name)) for name in _LISTS_OF_THREAD)
+    )
+
+
+def _collect_thread_with_lists(value: object, context: Context) -> bool:
+    assert is_json_object(value)  # noqa: S101 - the shape matched
+    thread = {name: each for name, each in value.items() if name not in _LISTS_OF_THREAD}
+    lists = {name: each for name, each in value.items() if name in _LISTS_OF_THREAD}
+    return _collect_container({"thread": thread, **lists}, context)
+
+
 def _collect_container(value: object, context: Context) -> bool:
     assert is_json_object(value)  # noqa: S101 - the shape matched
-    found = find_turns(value)
-    assert found is not None  # noqa: S101
-    name, turns = found
+    name, turns = find_turns(value) or ("", [])
     thread = value.get("thread")
+    own_id = get_string(thread, "id") if is_json_object(thread) else get_string(value, "id", "thread_id")
+    if own_id is not None and own_id.startswith("thread_"):
+        context = context._replace(thread_id=own_id)
     inner = context.named("thread export")
     is_known = False
     for child in (*_CHILDREN, "thread"):
         is_known = _collect_child(value.get(child), inner.at(child)) or is_known
     if turns and all(find_kind(turn) == "message" for turn in turns):
         return _collect_list(turns, inner.at(name)) or is_known
+    if not turns:
+        return is_known
     header: JsonObject = {**(thread if is_json_object(thread) else {}), **value}
     if is_json_object(thread) and get_string(thread, "id"):
         header["id"] = thread["id"]
@@ -233,7 +278,8 @@ def _collect_child(value: object, context: Context) -> bool:
         return _collect_page(value, context)
     is_known = False
     for name, inner in value.items():
-        is_known = (is_json_list(inner) and _collect_child(inner, context.at(name))) or is_known
+        of_run = context.at(name)._replace(run_id=name)
+        is_known = (not isinstance(inner, str) and _collect_child(inner, of_run)) or is_known
     return is_known
 
 
@@ -243,7 +289,7 @@ _COLLECTIONS: Final = ("threads", "conversations", "chats", "sessions", "history
 def _is_collection(value: object) -> bool:
     return is_json_object(value) and any(
         is_json_list(value.get(name)) or is_json_object(value.get(name))
-        for name in (*_COLLECTIONS, *_CHILDREN, "messages")
+        for name in (*_COLLECTIONS, *_CHILDREN, "messages", *(key for key in value if key.startswith("thread_")))
     )
 
 
@@ -252,10 +298,11 @@ def _collect_collection(value: object, context: Context) -> bool:
     assert is_json_object(value)  # noqa: S101 - the shape matched
     is_known = False
     for name, inner in value.items():
-        if is_json_list(inner):
-            is_known = (bool(inner) and collect(inner, context.at(name))) or is_known
-        elif is_json_object(inner):
-            is_known = collect(inner, context.at(name)) or is_known
+        place = context.at(name)
+        if name.startswith("thread_"):
+            place = place._replace(thread_id=name)
+        if inner and (is_json_list(inner) or is_json_object(inner)):
+            is_known = collect(inner, place) or is_known
     return is_known
 
 
@@ -303,7 +350,7 @@ def _is_conversation_list(value: object) -> bool:
 def _collect_conversation_list(value: object, context: Context) -> bool:
     """A list that is one conversation; rows that name several threads are divided by `collect_conversation`."""
     assert is_json_list(value)  # noqa: S101 - the shape matched
-    return collect_conversation({"id": context.origin.key}, value, context)
+    return collect_conversation({"id": context.thread_id or context.origin.key}, value, context)
 
 
 def _is_object(value: object) -> bool:
@@ -316,6 +363,7 @@ def _collect_any_list(value: object, context: Context) -> bool:
 
 #: In order: what is surer comes first.
 SHAPES: Final[Sequence[Shape]] = (
+    Shape("thread with lists", _has_lists, _collect_thread_with_lists),
     Shape("object of the API", _is_object, _collect_object),
     Shape("deletion", _is_deletion, _collect_deletion),
     Shape("list page", _is_page, _collect_page),

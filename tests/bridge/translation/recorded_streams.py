@@ -34,7 +34,8 @@ def make_parameters(recordings: tuple[NamedRecording, ...]) -> list[Any]:
 
 
 @cache
-def _load_interactions(category: str) -> tuple[Any, ...]:
+def load_interactions(category: str) -> tuple[Any, ...]:
+    """The recorded requests and responses of a folder of the recordings; none without them."""
     if not RECORDINGS.is_dir():
         return ()
     spec = importlib.util.spec_from_file_location("shared_recordings_of_responses", RECORDINGS / "load.py")
@@ -48,7 +49,7 @@ def _load_interactions(category: str) -> tuple[Any, ...]:
 
 def _iterate_response_interactions() -> Iterator[tuple[str, Any]]:
     for category in ("responses", "conversations"):
-        for seen in _load_interactions(category):
+        for seen in load_interactions(category):
             if seen.endpoint is not None and seen.endpoint.startswith("/v1/responses"):
                 yield f"{seen.file}#{seen.index}", seen
 
@@ -115,6 +116,6 @@ def list_assistants_streams() -> tuple[NamedRecording, ...]:
         NamedRecording(
             f"{Path(seen.file).name}#{seen.index}", [(name, data) for name, data in seen.sse if name != "done"]
         )
-        for seen in _load_interactions("assistants")
+        for seen in load_interactions("assistants")
         if seen.sse and "openai-dotnet" in seen.file and "FileSearch" not in seen.file
     )
