@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -170,6 +170,7 @@ def test_a_content_that_is_lost_is_fetched_again(migrate: Migrate, service: Lega
 NAMES = st.sampled_from(["manifest.json", "journal.jsonl", "threads.jsonl", "messages.jsonl", "contents.jsonl"])
 
 
+@settings(max_examples=25)
 @given(NAMES, st.binary(max_size=20), st.floats(0, 1), st.booleans())
 def test_no_bytes_end_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, name: str, added: bytes, at: float, cut: bool

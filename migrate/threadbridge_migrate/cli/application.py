@@ -6,11 +6,22 @@ import sys
 
 import typer
 
-from threadbridge_migrate.cli import audit, check, convert, export_threads, import_dump, load, mirror, summary, verify
+from threadbridge_migrate.cli import (
+    archive_schema,
+    audit,
+    check,
+    convert,
+    export_threads,
+    import_dump,
+    load,
+    mirror,
+    summary,
+    verify,
+)
 
 app = typer.Typer(
     name="migrate",
-    help="Export threads to archives.",
+    help="Take threads out of a service, bring them in, and prove that nothing was lost.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -23,13 +34,14 @@ app.command("convert", epilog=convert.EXIT_CODES)(convert.convert)
 app.command("import-dump", epilog=import_dump.EXIT_CODES)(import_dump.import_dump)
 app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)
+app.command("archive-schema", epilog=archive_schema.EXIT_CODES)(archive_schema.archive_schema)
 app.command("verify", epilog=verify.EXIT_CODES)(verify.verify)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
 
 
 @app.callback()
 def _group() -> None:
-    """Export threads to archives."""
+    """Take threads out of a service, bring them in, and prove that nothing was lost."""
 
 
 def main() -> None:
