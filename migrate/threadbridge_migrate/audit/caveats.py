@@ -147,7 +147,7 @@ CAVEATS: Mapping[str, Caveat] = {
     )
 }
 
-_LOOP = re.compile(r"^[ \t]*(?:\}?\s*)?(?:while|until|do\b.*while)\b[^\n]*status[^\n]*completed[^\n]*$", re.M | re.I)
+_LOOP = re.compile(r"^[ \t]*\}?[ \t]*(?:while|until|do\b.*while)\b[^\n]*status[^\n]*completed[^\n]*$", re.M | re.I)
 _OTHER_ENDS = re.compile(r"failed|expired|incomplete|cancelled|Terminal|requires_action", re.I)
 _LOOP_LINES = 30
 _MAX_TEXT = 80

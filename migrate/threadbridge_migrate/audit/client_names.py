@@ -22,11 +22,13 @@ _MODULE = rf"[\w./@\\:-]*(?:{CLIENT_NAME.pattern}|azure[./]ai[.-](?:agents|proje
 _IMPORTS = {
     "python": re.compile(rf"^[ \t]*(?:from|import)[ \t]+{_MODULE}|\bimport_module\(['\"]openai", re.M | re.I),
     "script": re.compile(rf"(?:\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*['\"]{_MODULE}['\"]", re.I),
-    "go": re.compile(rf"\"[\w.-]+\.[\w.-]+/{_MODULE}\"", re.I),
-    "ruby": re.compile(rf"^\s*(?:require|gem)[ (]*['\"]{_MODULE}['\"]|\bOpenAI::", re.M | re.I),
-    "php": re.compile(r"^\s*use\s+\\?[\w\\]*openai|\bOpenAI::|\\?OpenAI\\|\bnew\s+OpenAi\(", re.M | re.I),
-    "jvm": re.compile(r"^\s*import\s+[\w.]*(?:openai|ai\.agents)", re.M | re.I),
-    "csharp": re.compile(r"^\s*(?:global\s+)?using\s+(?:\w+\s*=\s*)?[\w.]*(?:openai|Azure\.AI\.Agents)", re.M | re.I),
+    "go": re.compile(rf"\"[\w.-]{{1,60}}\.[\w-]{{1,20}}/{_MODULE}\"", re.I),
+    "ruby": re.compile(rf"^[ \t]*(?:require|gem)[ (]*['\"]{_MODULE}['\"]|\bOpenAI::", re.M | re.I),
+    "php": re.compile(r"^[ \t]*use\s+\\?[\w\\]*openai|\bOpenAI::|\\?OpenAI\\|\bnew\s+OpenAi\(", re.M | re.I),
+    "jvm": re.compile(r"^[ \t]*import\s+[\w.]*(?:openai|ai\.agents)", re.M | re.I),
+    "csharp": re.compile(
+        r"^[ \t]*(?:global\s+)?using\s+(?:\w+\s*=\s*)?[\w.]*(?:openai|Azure\.AI\.Agents)", re.M | re.I
+    ),
 }
 FAMILIES = {
     "python": "python",
@@ -44,10 +46,10 @@ _PYTHON_IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)|import[ \t]+([^\n#]+))", re.M
 )
 _SCRIPT_IMPORT = re.compile(
-    r"\bimport\s+(?:type\s+)?([\w$*{}\s,]+?)\s+from\s*['\"]([^'\"]+)['\"]"
-    r"|\b(?:const|let|var)\s+([\w${}\s,:]+?)\s*=\s*(?:await\s+)?(?:require|import)\s*\(\s*['\"]([^'\"]+)['\"]"
+    r"\bimport\s+(?:type\s+)?([\w$*{}\s,]{1,600}?)\s+from\s*['\"]([^'\"]+)['\"]"
+    r"|\b(?:const|let|var)\s+([\w${}\s,:]{1,300}?)\s*=\s*(?:await\s+)?(?:require|import)\s*\(\s*['\"]([^'\"]+)['\"]"
 )
-_JVM_IMPORT = re.compile(r"^\s*(?:import|use)\s+(?:static\s+)?([\w.\\]+[.\\](\w+))", re.M)
+_JVM_IMPORT = re.compile(r"^[ \t]*(?:import|use)\s+(?:static\s+)?([\w.\\]+[.\\](\w+))", re.M)
 _CONSTRUCTION = re.compile(r"^\s*(?:await\s+)?new\s+\\?(\w+)")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*")
 

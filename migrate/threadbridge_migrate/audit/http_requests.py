@@ -36,7 +36,7 @@ _INTERPOLATION = re.compile(
     r"\$\{\{.*?\}\}|\$\{[^}]*\}|#\{[^}]*\}|\{\{[^}]*\}\}|\{[^{}]*\}|\\\([^)]*\)|\$\w+(?:->\w+|\[\w+\])*|%\w|<\w+>|(?<=/):\w+"
 )
 _URL = re.compile(
-    r"(?P<base>https?://[^\s/\"'`]+|\*)?(?P<path>(?:/?[\w.*-]+)*?/?(?:threads|assistants)(?:/[\w.*/-]*)?)(?:\?\S*)?"
+    r"(?P<base>https?://[^\s/\"'`]+|\*)?(?P<path>/?(?:[\w.*-]+/)*(?:threads|assistants)(?:/[\w.*/-]*)?)(?:\?\S*)?"
 )
 _EXPLICIT_METHOD = re.compile(r"['\"`.:\s(](POST|GET|DELETE)\b")
 _CALLED_METHOD = re.compile(

@@ -29,12 +29,12 @@ class ResourceAliases:
 
 _ALIAS_END = r"(?:beta|assistants|threads|messages|runs|steps)"
 _ALIAS = re.compile(
-    r"(?P<name>[$@]?[A-Za-z_][\w.$]*?)\s*(?::\s*[^=\n]{1,60})?(?<![=!<>]):?\|{0,2}=(?!=)\s*(?:\(?await\s+)?"
-    rf"(?P<value>[$@A-Za-z_][\w.$?!>\-\[\]\"'()]*?(?:\.|->|\?\.)(?i:{_ALIAS_END})(?:\(\))?(?:[.]\w+)?)\)?"
+    r"(?<![\w.$@])(?P<name>[$@]?[A-Za-z_][\w.$]{0,80})[ \t]*(?::\s*[^=\n]{1,60})?(?<![=!<>]):?\|{0,2}=(?!=)\s*"
+    rf"(?:\(?await\s+)?(?P<value>[$@A-Za-z_][\w.$?!>\-\[\]\"'()]*?(?:\.|->|\?\.)(?i:{_ALIAS_END})(?:\(\))?(?:[.]\w+)?)\)?"
     r"(?=\s*(?:[;,\n})]|$))"
 )
 _RETURN = re.compile(
-    r"\b(?:def|function|func|fun|get)\s+(?:self\.)?(?P<name>\w+)\b[^\n]*\n(?:[^\n]*\n){0,3}?[^\n]*?"
+    r"\b(?:def|function|func|fun|get)\s+(?:self\.)?(?P<name>\w+)\b[^\n]*\n(?:[^\n]*\n){0,3}?[^\n]{0,200}?"
     rf"(?:return|=>)?\s*(?P<value>[$@A-Za-z_][\w.$?!>\-()]*?(?:\.|->)(?i:{_ALIAS_END})(?:\(\))?)\s*;?[ \t]*\n"
 )
 _DESTRUCTURING = re.compile(

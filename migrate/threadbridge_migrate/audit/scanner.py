@@ -28,7 +28,7 @@ from threadbridge_migrate.audit.http_requests import REQUEST_WORDS, HttpRequest
 from threadbridge_migrate.audit.languages import LANGUAGES, Language
 from threadbridge_migrate.audit.member_chains import find_nodes
 from threadbridge_migrate.audit.model_names import find_models
-from threadbridge_migrate.audit.sdk_calls import CALL_WORDS, FRAMEWORKS, SdkCall, find_sdk_calls
+from threadbridge_migrate.audit.sdk_calls import FRAMEWORKS, SdkCall, find_sdk_calls, may_contain_calls
 from threadbridge_migrate.audit.source_files import SourceFile, read_source_file, read_source_files
 from threadbridge_migrate.errors import UsageError
 
@@ -92,8 +92,8 @@ def _read_all(root: Path, report: AuditReport) -> tuple[list[_Candidate], set[st
             modules |= {part.removesuffix(".py") for part in Path(source.name).parts}
         if imports_client(source.text, source.language):
             families.add(FAMILIES[source.language])
-        is_known = source.language in LANGUAGES
-        if REQUEST_WORDS.search(source.text) or (is_known and CALL_WORDS.search(source.text)):
+        language = LANGUAGES.get(source.language)
+        if REQUEST_WORDS.search(source.text) or (language is not None and may_contain_calls(source.text, language)):
             candidates.append(_Candidate(source.path, source.name, source.language))
     return candidates, families, modules
 

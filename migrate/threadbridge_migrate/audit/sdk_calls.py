@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from threadbridge_migrate.audit.client_names import FOUNDRY_NAME, ClientNames, Origin
+from threadbridge_migrate.audit.client_names import CLIENT_NAME, FOUNDRY_NAME, ClientNames, Origin
 from threadbridge_migrate.audit.languages import Language
 from threadbridge_migrate.audit.member_chains import MemberChain, find_chains
 from threadbridge_migrate.audit.name_bindings import ResourceAliases, find_aliases
@@ -23,8 +23,8 @@ from threadbridge_migrate.audit.operations import (
 if TYPE_CHECKING:
     from ast_grep_py import SgNode
 
-#: Files without any of these words are not parsed.
-CALL_WORDS = re.compile(r"thread|assistant|\bagents?\b|create_?run|\bruns\b", re.IGNORECASE)
+_CALL_WORDS = re.compile(r"thread|assistant|\bagents?\b|create_?run|\bruns\b", re.IGNORECASE)
+_BETA = re.compile(r"beta", re.IGNORECASE)
 
 #: Languages whose SDKs have `client.threads` without `beta`; in others only Foundry's clients have.
 _DIRECT_RESOURCES = frozenset({"ruby", "php", "java", "kotlin", "csharp"})
@@ -46,6 +46,16 @@ FRAMEWORKS: Mapping[str, str] = {
     )
     for name in names.split()
 }
+#: Clients that need no `beta` in any language.
+_OTHER_CLIENT = re.compile(rf"{FOUNDRY_NAME.pattern}|\b(?:{'|'.join(FRAMEWORKS)})\b")
+
+
+def may_contain_calls(text: str, language: Language) -> bool:
+    """Whether a file has to be parsed: it has words of the API, and `beta`, or a client that needs no `beta`."""
+    if _CALL_WORDS.search(text) is None:
+        return False
+    has_client = CLIENT_NAME if language.name in _DIRECT_RESOURCES | _FLAT_LANGUAGES else _OTHER_CLIENT
+    return _BETA.search(text) is not None or has_client.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

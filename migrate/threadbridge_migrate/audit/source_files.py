@@ -37,7 +37,7 @@ class SourceFile:
     """A file that can be read, and the text of its program."""
 
     path: Path
-    #: Relative to the root of the audit, with slashes.
+    #: Begins with the root as it was named, unless that is absolute; with slashes.
     name: str
     language: str
     text: str
@@ -57,17 +57,19 @@ def read_source_files(root: Path, skip: Callable[[SkippedFile], None]) -> Iterat
 
     Links are not followed; vendored folders are left out without a word. Raises UsageError if there is no such path.
     """
+    folder = Path() if root.is_absolute() else root.parent if root.is_file() else root
+    prefix = "" if folder == Path() else f"{folder.as_posix()}/"
     if root.is_file():
         language = detect_language(root.name, _read_first_line(root))
         if language is None:
             raise UsageError(f"{root} is not source code of a known language; name a folder, or another file.")
-        source = read_source_file(root, root.name, language, skip)
+        source = read_source_file(root, f"{prefix}{root.name}", language, skip)
         if source is not None:
             yield source
         return
     if not root.is_dir():
         raise UsageError(f"There is no {root}; name a folder or a file of source code.")
-    for path, name in _walk(root, skip):
+    for path, name in _walk(root, prefix, skip):
         language = detect_language(path.name)
         if language is None and "." not in path.name:
             language = detect_language(path.name, _read_first_line(path))
@@ -77,13 +79,13 @@ def read_source_files(root: Path, skip: Callable[[SkippedFile], None]) -> Iterat
                 yield source
 
 
-def _walk(root: Path, skip: Callable[[SkippedFile], None]) -> Iterator[tuple[Path, str]]:
+def _walk(root: Path, root_prefix: str, skip: Callable[[SkippedFile], None]) -> Iterator[tuple[Path, str]]:
     def report(error: OSError) -> None:
-        skip(SkippedFile(os.path.relpath(error.filename, root), f"cannot be read: {error.strerror}"))
+        skip(SkippedFile(root_prefix + os.path.relpath(error.filename, root), f"cannot be read: {error.strerror}"))
 
     for folder, folders, files in os.walk(root, onerror=report):
-        prefix = Path(folder).relative_to(root).as_posix().removeprefix(".")
-        prefix = f"{prefix}/" if prefix else ""
+        relative = Path(folder).relative_to(root)
+        prefix = root_prefix if relative == Path() else f"{root_prefix}{relative.as_posix()}/"
         for name in folders:
             if VENDORED_FOLDER.fullmatch(name) is None and os.path.islink(os.path.join(folder, name)):
                 skip(SkippedFile(f"{prefix}{name}", "a symbolic link, which is not followed"))

@@ -15,6 +15,7 @@ from threadbridge_migrate.cli import (
     import_dump,
     load,
     mirror,
+    rewrite,
     summary,
     verify,
 )
@@ -36,6 +37,7 @@ app.command("load", epilog=load.EXIT_CODES)(load.load)
 app.command("mirror", epilog=mirror.EXIT_CODES)(mirror.mirror)
 app.command("archive-schema", epilog=archive_schema.EXIT_CODES)(archive_schema.archive_schema)
 app.command("verify", epilog=verify.EXIT_CODES)(verify.verify)
+app.command("rewrite", epilog=rewrite.EXIT_CODES)(rewrite.rewrite)
 app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_the_text_names_positions_doors_models_and_caveats(tmp_path: Path) -> No
     assert lines[4].startswith("  a.py:4:35: warning stored-id: ")
     assert lines[5].startswith("  a.py:5:37: model gpt-4-32k (ended 2025-06-06, replaced by gpt-")
     assert "3 call sites in 1 file (1 file, 6 lines scanned). Effort: review" in stdout
+
+
+def test_names_begin_with_the_path_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app" / ".hidden").mkdir(parents=True)
+    (tmp_path / "app" / ".hidden" / "a.py").write_text(CALL)
+    monkeypatch.chdir(tmp_path)
+
+    names = {path: audit_json(Path(path))["files"][0]["path"] for path in (".", "app", "app/.hidden/a.py", "./app/")}
+
+    assert set(names.values()) == {"app/.hidden/a.py"}
+    monkeypatch.chdir(tmp_path / "app" / ".hidden")
+    assert audit_json(Path("a.py"))["files"][0]["path"] == "a.py"
 
 
 def test_the_report_can_be_written_to_a_file(tmp_path: Path) -> None:
@@ -199,3 +212,28 @@ def test_a_pile_of_brackets_does_not_break_the_audit(tmp_path: Path) -> None:
     (tmp_path / "deep.js").write_text("const OpenAI = require('openai');\n" + "[" * 20_000 + "x.beta.threads\n" * 5)
 
     assert run_audit(tmp_path)[0] == 5
+
+
+#: Texts on which an expression with nested repetition would take for ever.
+_LONG_TEXTS = {
+    "a path without an end": f'url = "{"a/b" * 30_000}"',
+    "a word": f"x = {'aB3' * 60_000}",
+    "empty lines": "\n" * 150_000,
+    "names": "import " + "a " * 60_000,
+    "braces": "{" * 50_000,
+    "dots": "x = " + "a." * 60_000,
+    "spaces": "x =" + " " * 150_000 + "1",
+}
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ts", "a.go", "a.php", "a.rs"])
+@pytest.mark.parametrize("text", _LONG_TEXTS)
+def test_no_text_takes_long(name: str, text: str, tmp_path: Path) -> None:
+    head = "import openai\nx = openai.beta.threads.create()\ny = 'https://api.openai.com/v1/threads'  # assistants=v2\n"
+    filler = "\n" * (len(_LONG_TEXTS[text]) // 100)  # else the file counts as minified
+    (tmp_path / name).write_text(head + _LONG_TEXTS[text] + filler)
+    started = time.process_time()
+
+    audit_json(tmp_path)
+
+    assert time.process_time() - started < 5
