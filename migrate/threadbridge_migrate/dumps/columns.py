@@ -17,7 +17,8 @@ _NAMES: Final[Mapping[str, Sequence[str]]] = {
         "channelid thread conversation session chat",
         "id": "openaimessageid messageid msgid id uuid",
         "role": "role author sender speaker agent sentby sendertype authorrole fromrole from roleid type",
-        "content": "content textcontent messagecontent messagetext contenttext text message body value msg utterance",
+        "content": "content textcontent messagecontent messagetext contenttext text message body value msg parts "
+        "utterance",
         "created_at": "createdat timestamp createdtime createdon created sentat datetime time date at insertedat start",
         "question": "question userinput usermessage userprompt prompt query input user human request",
         "answer": "answer assistantmessage botresponse airesponse response reply output completion assistant bot",

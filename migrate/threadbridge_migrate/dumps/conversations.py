@@ -39,7 +39,7 @@ class Place(Protocol):
 
 
 class TurnMessage(NamedTuple):
-    """One message of a turn. `key` is its own id or position; `thread` the key of its thread, if it names one."""
+    """One message of a turn. `key` is its own id, if it has one; `thread` the key of its thread, if it names one."""
 
     key: object
     role: object
@@ -47,6 +47,8 @@ class TurnMessage(NamedTuple):
     created_at: int | None
     thread: object
     fields: JsonMapping
+    #: The run whose calls precede it.
+    run_id: str | None = None
 
 
 def find_turns(value: JsonMapping) -> tuple[str, list[object]] | None:
@@ -55,16 +57,53 @@ def find_turns(value: JsonMapping) -> tuple[str, list[object]] | None:
         turns: object = value.get(name)
         if is_json_object(turns) and is_json_list(turns.get("data")):
             turns = turns["data"]
+        if is_json_object(turns) and not is_turn(turns):
+            turns = list(turns.values())  # a tree by id
+        if name == "steps" and is_json_list(turns):
+            # The other steps of a trace are calls of models and tools.
+            turns = [turn for turn in turns if _is_traced_message(turn)] or turns
         if is_json_list(turns) and turns and all(is_turn(turn) for turn in turns[:_SAMPLE]):
             return name, turns
-    return None
+    mapping: object = value.get("mapping")
+    nodes = [_build_turn(node) for node in mapping.values()] if is_json_object(mapping) else []
+    turns = list[object](node for node in nodes if node is not None)
+    return ("mapping", turns) if turns and all(is_turn(turn) for turn in turns[:_SAMPLE]) else None
+
+
+def _build_turn(node: object) -> JsonObject | None:
+    """A message in a node of a tree, with the parent that the node names; None for a node without a user's or a
+    model's message."""
+    message: object = node.get("message") if is_json_object(node) else None
+    if not is_json_object(node) or not is_json_object(message):
+        return None
+    author: object = message.get("author")
+    role: object = author.get("role") if is_json_object(author) else author
+    content: object = message.get("content")
+    parts: object = content.get("parts") if is_json_object(content) else content
+    texts = [part for part in parts if part] if is_json_list(parts) else parts
+    if parse_role(role) is None or not texts:
+        return None
+    return {
+        "id": node.get("id"),
+        "parentId": node.get("parent"),
+        "role": role,
+        "content": texts,
+        "created_at": message.get("create_time"),
+    }
+
+
+def _is_traced_message(value: object) -> bool:
+    """Whether a step of a trace is a message of a user or of an assistant."""
+    return is_json_object(value) and value.get("type") in ("user_message", "assistant_message") and "output" in value
 
 
 def is_turn(value: object) -> bool:
     """Whether a value is a message, an exchange, or an item of the Responses API."""
     if not is_json_object(value):
         return False
-    if _get_item_kind(value) and "object" not in value:
+    if _get_output_id(value) is not None:
+        return True
+    if (_get_item_kind(value) and "object" not in value) or _is_traced_message(value):
         return True
     columns = find_columns(value, {})
     if describes_message(columns) or describes_exchange(columns):
@@ -84,33 +123,54 @@ def collect_conversation(
     """Collect the turns as messages of the thread that the header names, or of those that they name themselves."""
     collection, origin = place.collection, place.origin
     own_key = next((header[name] for name in _THREAD_KEYS if header.get(name) not in (None, "")), None)
+    mirrored: object = header["metadata"].get("thread_id") if is_json_object(header.get("metadata")) else None
+    if isinstance(mirrored, str) and mirrored:
+        own_key = mirrored  # a conversation that was made of a thread
     own_key = origin.key if own_key is None else own_key
-    is_known = False
-    threads: dict[str, JsonObject] = {}
+    threads: dict[str, object] = {}
     ordered, branches = _follow_branch(turns)
-    calls = _list_calls(header)
+    outputs = _find_outputs(ordered)
+    pending: list[JsonMapping] = []
+    last_answer = _find_last_answer(ordered)
     for number, turn in enumerate(ordered):
         turn_origin = origin._replace(position=f"{origin.position}[{number}]")
         if not is_json_object(turn):
             collection.add_problem(turn_origin, "This is no message.")
             continue
-        calls += _list_calls(turn)
-        for message in split_turn(turn, number, mapping or {}):
+        if _get_output_id(turn) is not None:
+            continue
+        calls = [{**call, "output": outputs.get(_get_call_id(call))} for call in _list_calls(turn)]
+        inline = [call for call in _list_calls(turn) if call.get("output", call.get("result")) is not None]
+        pending += inline
+        pending += _list_calls(header) if number == last_answer else []
+        for message in split_turn(turn, mapping or {}):
             key = message.thread if message.thread is not None else own_key
-            thread_id = add_message(collection, turn_origin, key, message)
-            if thread_id is not None:
-                is_known = True
-                threads.setdefault(thread_id, {"key": key})
-    for thread_id, known in threads.items():
-        _add_thread(collection, origin, thread_id, known["key"], header)
+            thread_id = choose_thread_id(key)[0]
+            if pending and parse_role(message.role) == "assistant" and build_content(message.content):
+                run_id = _add_calls(collection, turn_origin, thread_id, pending, message.created_at)
+                message, pending = message._replace(run_id=run_id), []
+            if add_message(collection, turn_origin, key, message) is not None:
+                threads.setdefault(thread_id, key)
+        pending += [] if inline else calls
+    for thread_id, key in threads.items():
+        _add_thread(collection, origin, thread_id, key, header)
         if branches:
             collection.add_missing(thread_id, "branches")
-    if calls and len(threads) == 1:
-        _add_calls(collection, origin, next(iter(threads)), calls)
-    return is_known
+    if pending and len(threads) == 1:
+        _add_calls(collection, origin, next(iter(threads)), pending, None)
+    return bool(threads)
 
 
-def split_turn(turn: JsonMapping, number: int, mapping: Mapping[str, str]) -> Iterator[TurnMessage]:
+def _find_last_answer(turns: Sequence[object]) -> int | None:
+    """The number of the last turn of an assistant, which the calls of a whole conversation precede."""
+    for number in range(len(turns) - 1, -1, -1):
+        turn = turns[number]
+        if is_json_object(turn) and any(parse_role(each.role) == "assistant" for each in split_turn(turn, {})):
+            return number
+    return None
+
+
+def split_turn(turn: JsonMapping, mapping: Mapping[str, str]) -> Iterator[TurnMessage]:
     """The messages of a turn: one, or the question and the answer of an exchange."""
     columns = find_columns(turn, mapping)
 
@@ -118,28 +178,40 @@ def split_turn(turn: JsonMapping, number: int, mapping: Mapping[str, str]) -> It
         return turn.get(columns[field]) if field in columns else None
 
     created, thread = parse_time(get("created_at")), get("thread_id")
-    key = get("id") or number
+    key = get("id")
     if _get_item_kind(turn) and "role" in turn:
         yield TurnMessage(key, turn["role"], turn.get("content"), created, thread, turn)
     elif describes_exchange(columns) and not (describes_message(columns) and parse_role(get("role"))):
         for field, role in (("question", "user"), ("answer", "assistant")):
             value = get(field)
-            inner: object = value.get("content", value.get("text", value)) if is_json_object(value) else value
+            inner = _find_content(value, role)
             if inner not in (None, ""):
-                yield TurnMessage(f"{key}/{field}", role, inner, created, thread, turn)
+                yield TurnMessage(None if key is None else f"{key}/{field}", role, inner, created, thread, turn)
     else:
         flag = next((turn[name] for name in _USER_FLAGS if isinstance(turn.get(name), bool)), None)
         who: object = get("role") if flag is None else ("user" if flag else "assistant")
         content = get("content")
+        if parse_role(who) is None and columns.get("role") == "agent" and isinstance(who, str):
+            # In a discussion of several agents each one is an assistant, and its name is kept.
+            turn = {**turn, "metadata": {"agent": who[:512]}}
+            who = "assistant"
         if content is None and "type" in columns.values():
-            content = turn.get("output", turn.get("input"))
+            content = _find_content(turn.get("output", turn.get("input")), parse_role(who) or "")
         yield TurnMessage(key, who, content, created, thread, turn)
+
+
+def _find_content(value: object, role: str) -> object:
+    """The content of a question or an answer: itself, in an object, or the last of its role in a list of messages."""
+    messages: object = value.get("messages") if is_json_object(value) else value
+    if is_json_list(messages):
+        own = [each for each in messages if is_json_object(each) and parse_role(each.get("role")) == role]
+        return own[-1].get("content") if own else value
+    return value.get("content", value.get("text", value)) if is_json_object(value) else value
 
 
 def add_message(collection: ObjectCollection, origin: Origin, key: object, message: TurnMessage) -> str | None:
     """Add a message to the thread of the key; the thread's id, or None with a problem if it is none of a thread."""
     if _get_item_kind(message.fields) not in (None, "message"):
-        collection.add_missing(choose_thread_id(key)[0], "tool calls")
         return None
     role = parse_role(message.role)
     if role is None:
@@ -154,7 +226,7 @@ def add_message(collection: ObjectCollection, origin: Origin, key: object, messa
         return choose_thread_id(key)[0]
     thread_id, _ = choose_thread_id(key)
     own_id = message.key if isinstance(message.key, str) and message.key.startswith("msg_") else None
-    message_id = own_id or derive_id("message", key, message.key, role)
+    message_id = own_id or _derive_message_id(collection, origin, key, message, content)
     metadata: object = message.fields.get("metadata")
     body: JsonObject = {
         "id": message_id,
@@ -162,7 +234,7 @@ def add_message(collection: ObjectCollection, origin: Origin, key: object, messa
         "created_at": message.created_at,
         "assistant_id": get_string(message.fields, "assistant_id", "assistantId"),
         "thread_id": thread_id,
-        "run_id": get_string(message.fields, "run_id", "runId"),
+        "run_id": message.run_id or get_string(message.fields, "run_id", "runId"),
         "role": role,
         "content": content,
         "attachments": [],
@@ -171,6 +243,18 @@ def add_message(collection: ObjectCollection, origin: Origin, key: object, messa
     derived = ["messages"] if own_id else ["ids", "messages"]
     collection.add("message", body, origin, derived=derived)
     return thread_id
+
+
+def _derive_message_id(
+    collection: ObjectCollection, origin: Origin, key: object, message: TurnMessage, content: Sequence[JsonObject]
+) -> str:
+    """The id by the message's own one, or by what it says: files that overlap have the same, and a file that says
+    the same twice has two."""
+    if message.key is not None:
+        return derive_id("message", key, message.key, message.role)
+    said = derive_id("message", key, parse_role(message.role), message.created_at, orjson.dumps(content))
+    count = collection.count_occurrence(said, origin.path)
+    return said if count == 1 else derive_id("message", said, count)
 
 
 def _add_thread(collection: ObjectCollection, origin: Origin, thread_id: str, key: object, header: JsonMapping) -> None:
@@ -230,6 +314,9 @@ def _get_parent(turn: JsonMapping) -> object:
 
 
 def _list_calls(value: JsonMapping) -> list[JsonMapping]:
+    """The calls of functions in a header or a message, or an item that is one."""
+    if _get_item_kind(value) == "function_call":
+        return [value]
     found: list[JsonMapping] = []
     for name in _CALL_LISTS:
         calls: object = value.get(name)
@@ -237,8 +324,34 @@ def _list_calls(value: JsonMapping) -> list[JsonMapping]:
     return found
 
 
-def _add_calls(collection: ObjectCollection, origin: Origin, thread_id: str, calls: Sequence[JsonMapping]) -> None:
-    """A run with one step of function calls, so that the conversation continues with their outputs."""
+def _get_call_id(call: JsonMapping) -> str | None:
+    return get_string(call, "call_id", "id")
+
+
+def _get_output_id(turn: JsonMapping) -> str | None:
+    """The call whose output a turn is: an item, or a message of the role tool."""
+    if _get_item_kind(turn) == "function_call_output":
+        return get_string(turn, "call_id")
+    return get_string(turn, "tool_call_id") if turn.get("role") == "tool" else None
+
+
+def _find_outputs(turns: Sequence[object]) -> dict[str | None, str]:
+    """The outputs of calls by the ids of the calls."""
+    outputs: dict[str | None, str] = {}
+    for turn in turns:
+        if is_json_object(turn) and (call_id := _get_output_id(turn)) is not None:
+            outputs[call_id] = _to_text(turn.get("output", turn.get("content")))
+    return outputs
+
+
+def _add_calls(
+    collection: ObjectCollection,
+    origin: Origin,
+    thread_id: str,
+    calls: Sequence[JsonMapping],
+    created_at: int | None,
+) -> str | None:
+    """A run with one step of function calls, so that the conversation continues with their outputs; its id."""
     functions: list[JsonObject] = []
     for number, call in enumerate(calls):
         function: object = call.get("function")
@@ -250,16 +363,15 @@ def _add_calls(collection: ObjectCollection, origin: Origin, thread_id: str, cal
         arguments, output = source.get("arguments", source.get("args", {})), call.get("output", call.get("result"))
         functions.append(
             {
-                "id": get_string(call, "id", "call_id")
-                or derive_id("message", thread_id, number).replace("msg_", "call_"),
+                "id": _get_call_id(call) or derive_id("message", thread_id, number).replace("msg_", "call_"),
                 "type": "function",
                 "function": {"name": name, "arguments": _to_text(arguments), "output": _to_text(output)},
             }
         )
     if not functions:
-        return
-    created = collection.find_last_time(thread_id) or 0
-    run_id = derive_id("run", thread_id)
+        return None
+    created = created_at if created_at is not None else collection.find_last_time(thread_id) or 0
+    run_id = derive_id("run", thread_id, orjson.dumps(functions), created_at)
     run = build_run(run_id, thread_id, created)
     collection.add("run", run, origin, derived=["runs"])
     step: JsonObject = {
@@ -281,6 +393,7 @@ def _add_calls(collection: ObjectCollection, origin: Origin, thread_id: str, cal
         "usage": None,
     }
     collection.add("step", step, origin, derived=["runs"])
+    return run_id
 
 
 def _to_text(value: object) -> str:

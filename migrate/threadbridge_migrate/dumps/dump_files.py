@@ -92,7 +92,7 @@ def read_bounded(file: SupportsRead, size: int, label: str) -> bytes:
 
 
 def detect_encoding(sample: bytes) -> str:
-    """The encoding of a text: by its byte order mark, UTF-8 if it is valid, else Windows-1252."""
+    """The encoding of a text: by its byte order mark or its zero bytes, UTF-8 if it is valid, else Windows-1252."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF32_LE, "utf-32"),
@@ -101,6 +101,10 @@ def detect_encoding(sample: bytes) -> str:
     ):
         if sample.startswith(mark):
             return name
+    # Without a mark: text of mostly ASCII characters has a zero byte in every second place.
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if len(sample) >= 4 and 4 * max(even, odd) >= len(sample) and 8 * min(even, odd) < max(even, odd):
+        return "utf-16-be" if even > odd else "utf-16-le"
     try:
         sample.decode()
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ anything.
 from __future__ import annotations
 
 import csv
+import io
 import re
 import sqlite3
 import sys
@@ -17,12 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
-import orjson
-
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
 from threadbridge_migrate.dumps.columns import describes_exchange, describes_message, find_columns
 from threadbridge_migrate.dumps.dump_files import DumpFile, copy_to_path, detect_encoding
-from threadbridge_migrate.dumps.http_recordings import find_interactions, iterate_bodies
+from threadbridge_migrate.dumps.http_recordings import (
+    find_interactions,
+    is_event_stream,
+    iterate_bodies,
+    iterate_values,
+)
+from threadbridge_migrate.dumps.json_documents import build_outline, iterate_concatenated, parse_json
 from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin
 from threadbridge_migrate.dumps.sdk_repr import is_printed, iterate_printed
 from threadbridge_migrate.dumps.shapes import Context, collect, is_unrelated
@@ -91,8 +96,8 @@ _NO_JSON: Final = object()
 
 def _parse(text: str | bytes) -> object:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return parse_json(text)
+    except ValueError:
         return _NO_JSON
 
 
@@ -128,13 +133,24 @@ def _read_json(reading: Reading) -> bool:
         content = file.read(LARGE_JSON_BYTES + 1)
     if len(content) > LARGE_JSON_BYTES:
         return _read_large_json(reading)
-    value = _parse(content.decode(detect_encoding(content[: 1 << 16]), "replace").encode("utf-8", "replace"))
-    if value is _NO_JSON:
-        return False
-    return _collect_document(value, reading, "JSON")
+    text = content.decode(detect_encoding(content[: 1 << 16]), "replace")
+    value = _parse(text.encode("utf-8", "replace"))
+    if value is not _NO_JSON:
+        return _collect_document(value, reading, "JSON")
+    values = list(iterate_concatenated(text))
+    is_known = False
+    for line, part in values:
+        is_known = _collect_document(part, reading, "JSON", f"line {line}") or is_known
+    if not values:
+        outline = build_outline(lambda: io.BytesIO(text.encode("utf-8", "replace")), keep_lists=True)
+        is_known = _collect_document(outline.value, reading, "JSON") if outline.value else False
+        if is_known:
+            reason = f"The file is cut off or damaged after what was imported: {outline.damage}."
+            reading.collection.add_problem(reading.locate("JSON"), reason)
+    return is_known
 
 
-def _collect_document(value: object, reading: Reading, format_name: str) -> bool:
+def _collect_document(value: object, reading: Reading, format_name: str, position: str = "") -> bool:
     interactions = find_interactions(value)
     if interactions is not None:
         is_known = False
@@ -153,7 +169,7 @@ def _collect_document(value: object, reading: Reading, format_name: str) -> bool
     tables = _find_tables(value)
     if tables and collect_tables(tables, reading.collection, reading.locate("tables"), reading.mapping):
         return True
-    return collect(value, Context(reading.collection, reading.locate(format_name)))
+    return collect(value, Context(reading.collection, reading.locate(format_name, position)))
 
 
 def _find_tables(value: object) -> list[Table]:
@@ -339,6 +355,40 @@ def _read_printed(reading: Reading) -> bool:
     return is_known
 
 
+def _read_events(reading: Reading) -> bool:
+    """The objects of a saved stream of a run; deltas are left out, because the finished objects follow them."""
+    with reading.file.open() as file:
+        content = file.read(LARGE_JSON_BYTES)
+    is_known = False
+    for number, value in enumerate(iterate_values(content)):
+        is_known = (
+            collect(value, Context(reading.collection, reading.locate("event stream", f"event {number}"))) or is_known
+        )
+    return is_known
+
+
+def _is_list_of_ids(reading: Reading) -> bool:
+    lines = [line.strip().strip("\"',") for line in reading.sample.splitlines() if line.strip()]
+    return bool(lines) and all(_THREAD_ID.fullmatch(line) for line in lines[:50])
+
+
+_THREAD_ID: Final = re.compile(r"thread_[A-Za-z0-9_-]+")
+
+
+def _read_ids(reading: Reading) -> bool:
+    """Threads of which only the ids are known."""
+    with reading.file.open_text() as lines:
+        for number, line in enumerate(lines, start=1):
+            origin = reading.locate("thread ids", f"line {number}")
+            if line.strip() and not collect(line.strip().strip("\"',"), Context(reading.collection, origin)):
+                reading.collection.add_problem(origin, "This line is no id of a thread.")
+    return True
+
+
+def _is_event_stream(reading: Reading) -> bool:
+    return is_event_stream(reading.sample)
+
+
 def _is_sql_dump(reading: Reading) -> bool:
     return is_sql_dump(reading.sample)
 
@@ -383,6 +433,18 @@ FORMATS: Final[Sequence[Format]] = (
         "cassettes of VCR libraries as YAML",
         _is_cassette,
         _read_cassette,
+    ),
+    Format(
+        "event stream",
+        "a saved stream of server-sent events of a run",
+        _is_event_stream,
+        _read_events,
+    ),
+    Format(
+        "thread ids",
+        "a line an id of a thread, which becomes a thread without messages",
+        _is_list_of_ids,
+        _read_ids,
     ),
     Format(
         "SQL dump",

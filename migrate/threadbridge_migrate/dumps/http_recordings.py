@@ -66,7 +66,7 @@ def iterate_bodies(interactions: Sequence[object]) -> Iterator[RecordedBody]:
         body, status = _find_body(interaction)
         if status is not None and not 200 <= status < 300:
             continue
-        for index, value in enumerate(_iterate_values(body)):
+        for index, value in enumerate(iterate_values(body)):
             position = f"[{number}]" if index == 0 else f"[{number}] event {index}"
             url = _find_url(interaction)
             found = _THREAD_PATH.search(url)
@@ -112,7 +112,13 @@ def _decode_base64(text: str) -> bytes | None:
         return None
 
 
-def _iterate_values(body: object) -> Iterator[object]:
+def is_event_stream(sample: str) -> bool:
+    """Whether a text is a stream of server-sent events with JSON."""
+    return re.match(r"\s*(?:event:[^\n]*\n)?data:\s*[{\[]", sample) is not None
+
+
+def iterate_values(body: object) -> Iterator[object]:
+    """The JSON of a body: one value, or those of its events."""
     if is_json_object(body) or is_json_list(body):
         yield body
         return

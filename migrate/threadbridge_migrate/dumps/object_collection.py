@@ -72,6 +72,7 @@ class ObjectCollection:
         self._database.execute("CREATE INDEX objects_of_thread ON objects (thread, kind)")
         self._database.execute("CREATE TABLE pages (thread TEXT PRIMARY KEY, is_whole INTEGER) WITHOUT ROWID")
         self._database.execute("CREATE TABLE notes (thread TEXT, what TEXT, PRIMARY KEY (thread, what)) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE occurrences (id TEXT PRIMARY KEY, path TEXT, count INTEGER) WITHOUT ROWID")
         self._counter = 0
 
     def __enter__(self) -> Self:
@@ -143,6 +144,15 @@ class ObjectCollection:
         """Whether the dump has an object of this id so far."""
         query = "SELECT 1 FROM objects WHERE kind = ? AND id = ?"
         return self._database.execute(query, (kind, object_id)).fetchone() is not None
+
+    def count_occurrence(self, said: str, path: str) -> int:
+        """How often a file has said this so far; a file that follows another one counts from one."""
+        row = self._database.execute(
+            "INSERT INTO occurrences VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET path = excluded.path, "
+            "count = CASE WHEN path = excluded.path THEN count + 1 ELSE 1 END RETURNING count",
+            (said, path),
+        ).fetchone()
+        return int(row[0])
 
     def find_first_time(self, thread_id: str) -> int | None:
         """The time of the oldest object of a thread so far."""

@@ -1,4 +1,4 @@
-"""Objects of the API as a Python program printed them: the `repr` of models of the SDK, or of dictionaries.
+"""Objects of the API as a program printed them: the `repr` of models of the SDK or of dictionaries, or JSON.
 
 The expressions are parsed and never evaluated. They may be anywhere in a log.
 """
@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
+
+import orjson
 
 from threadbridge.api_types import JsonObject, JsonValue
 
@@ -28,7 +30,8 @@ _OBJECTS: Final[Mapping[str, str]] = {
 _PAGES: Final = ("SyncCursorPage", "AsyncCursorPage", "SyncPage", "AsyncPage", "CursorPage")
 
 _START: Final = re.compile(
-    rf"\b(?:{'|'.join((*_PAGES, *_OBJECTS))})(?:\[[\w.]*\])?\(|[\[{{]\s*\{{?\s*'(?:id|object|data|messages)'\s*:"
+    rf"\b(?:{'|'.join((*_PAGES, *_OBJECTS))})(?:\[[\w.]*\])?\("
+    r"|[\[{]\s*\{?\s*(?:'(?:id|object|data|messages)'|\"(?:id|object|data|messages)\")\s*:"
 )
 _QUOTE_OR_BRACKET: Final = re.compile(r"'''|\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|[()\[\]{}]", re.DOTALL)
 
@@ -49,7 +52,7 @@ class PrintedValue(NamedTuple):
 
 
 def is_printed(sample: str) -> bool:
-    """Whether a text has the `repr` of objects of the API."""
+    """Whether a text has printed objects of the API."""
     return _START.search(sample) is not None
 
 
@@ -85,6 +88,10 @@ def _find_end(text: str, start: int) -> int | None:
 
 def parse_printed(expression: str) -> JsonValue:
     """The value of an expression as JSON; None if it is not one that a program prints."""
+    try:
+        return orjson.loads(expression)
+    except orjson.JSONDecodeError:
+        pass
     cleaned = _ANGLE.sub("None", _ENUMERATION.sub(r"\1", expression))
     try:
         return _convert(ast.parse(cleaned.strip(), mode="eval").body)

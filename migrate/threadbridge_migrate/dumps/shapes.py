@@ -168,12 +168,21 @@ def _collect_page(value: object, context: Context) -> bool:
     data: list[object] = value["data"]
     first = data[0] if data else None
     if is_json_object(first) and find_kind(first) is None and first.get("type") is not None:
-        return collect_conversation({"id": _find_conversation_id(value, context)}, data, context.named("items"))
+        ordered = data[::-1] if _begins_with_newest(data, context) else data
+        return collect_conversation({"id": _find_conversation_id(value, context)}, ordered, context.named("items"))
     if find_kind(first) == "message" and is_json_object(first):
         thread_id = get_string(first, "thread_id") or context.thread_id
         if thread_id is not None:
             context.collection.add_page(thread_id, is_whole=not value.get("has_more"))
     return not data or _collect_list(data, context.named("list page"), newest_first=context.newest_first)
+
+
+def _begins_with_newest(items: Sequence[object], context: Context) -> bool:
+    """Whether items without times are newest first: a conversation begins with a user, a list of the API at its end."""
+    roles = [str(each["role"]) for each in items if is_json_object(each) and "role" in each]
+    if roles and (roles[0] == "user") != (roles[-1] == "user"):
+        return roles[-1] == "user"
+    return context.newest_first
 
 
 def is_unrelated(value: object) -> bool:
@@ -260,6 +269,9 @@ def _collect_container(value: object, context: Context) -> bool:
         return _collect_list(turns, inner.at(name)) or is_known
     if not turns:
         return is_known
+    inner_list = value.get(name)
+    if is_json_object(inner_list) and _is_page(inner_list) and _begins_with_newest(turns, context):
+        turns = turns[::-1]
     header: JsonObject = {**(thread if is_json_object(thread) else {}), **value}
     if is_json_object(thread) and get_string(thread, "id"):
         header["id"] = thread["id"]
@@ -283,7 +295,18 @@ def _collect_child(value: object, context: Context) -> bool:
     return is_known
 
 
-_COLLECTIONS: Final = ("threads", "conversations", "chats", "sessions", "history", "items", "data", "export", "results")
+_COLLECTIONS: Final = (
+    "threads",
+    "conversations",
+    "chats",
+    "chat",
+    "sessions",
+    "history",
+    "items",
+    "data",
+    "export",
+    "results",
+)
 
 
 def _is_collection(value: object) -> bool:

@@ -41,13 +41,12 @@ def collect_tables(
     for table in messages:
         for number, row in enumerate(table.read_rows(), start=1):
             row_origin = origin._replace(position=f"{table.name} row {number}" if table.name else f"row {number}")
-            is_known = _collect_row(row, number, collection, row_origin, mapping, aliases, roles) or is_known
+            is_known = _collect_row(row, collection, row_origin, mapping, aliases, roles) or is_known
     return _collect_threads(own_threads, collection, origin, aliases) or is_known
 
 
 def _collect_row(
     row: JsonMapping,
-    number: int,
     collection: ObjectCollection,
     origin: Origin,
     mapping: Mapping[str, str],
@@ -55,7 +54,7 @@ def _collect_row(
     roles: Mapping[str, str],
 ) -> bool:
     is_known = False
-    for message in split_turn(row, number, mapping):
+    for message in split_turn(row, mapping):
         if message.thread in (None, ""):
             collection.add_problem(
                 origin, "This row names no thread; say which column does with --map thread_id=COLUMN."

@@ -108,6 +108,26 @@ STEP: JsonObject = {
 }
 THREAD_E: JsonObject = {"id": "thread_e", "object": "thread", "created_at": 1700000000, "metadata": {}}
 
+
+def _make_node(own_id: str, parent: str, role: str, text: str, time: float) -> JsonObject:
+    message = {"author": {"role": role}, "create_time": time, "content": {"content_type": "text", "parts": [text]}}
+    return {"id": own_id, "parent": parent, "children": [], "message": {"id": own_id, **message}}
+
+
+def _make_items() -> list[JsonObject]:
+    return [
+        {"type": "message", "id": "msg_v1", "role": "user", "content": [{"type": "input_text", "text": TALK[0][1]}]},
+        {"type": "function_call", "call_id": "call_1", "name": "today", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "Tuesday"},
+        {
+            "type": "message",
+            "id": "msg_v2",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "It is."}],
+        },
+    ]
+
+
 DUMPS: dict[str, Dump] = {
     "list page": Dump(write_json(_make_page("thread_a")), {"thread_a": TALK}, "messages"),
     "one page of many": Dump(
@@ -368,5 +388,141 @@ DUMPS: dict[str, Dump] = {
         ),
         {"thread_t": TALK},
         "messages",
+    ),
+    "tree of a chat export": Dump(
+        write_json(
+            [
+                {
+                    "title": "Days",
+                    "conversation_id": "c-1",
+                    "current_node": "c",
+                    "mapping": {
+                        "r": {"id": "r", "message": None, "parent": None, "children": ["a"]},
+                        "a": _make_node("a", "r", "user", "Is it Tuesday?", 1700000001.2),
+                        "b": _make_node("b", "a", "assistant", "No.", 1700000002.2),
+                        "c": _make_node("c", "a", "assistant", "It is.", 1700000003.2),
+                    },
+                }
+            ]
+        ),
+        {"*": TALK},
+        missing=["branches"],
+    ),
+    "tree by id": Dump(
+        write_json(
+            {
+                "title": "Days",
+                "chat": {
+                    "history": {
+                        "currentId": "b",
+                        "messages": {
+                            "a": {"id": "a", "parentId": None, "role": "user", "content": "Is it Tuesday?"},
+                            "b": {"id": "b", "parentId": "a", "role": "assistant", "content": "It is."},
+                        },
+                    }
+                },
+            }
+        ),
+        {"*": TALK},
+    ),
+    "steps of a trace": Dump(
+        write_json(
+            {
+                "data": [
+                    {
+                        "id": "t-1",
+                        "createdAt": "2025-01-01T00:00:00Z",
+                        "steps": [
+                            {"id": "s1", "type": "user_message", "output": {"content": "Is it Tuesday?"}},
+                            {"id": "s2", "type": "llm", "input": {}, "output": {"content": "raw"}},
+                            {"id": "s3", "type": "assistant_message", "output": {"content": "It is."}},
+                        ],
+                    }
+                ]
+            }
+        ),
+        {"*": TALK},
+    ),
+    "traces of sessions": Dump(
+        write_json(
+            [
+                {
+                    "id": "tr1",
+                    "sessionId": "s1",
+                    "timestamp": "2025-01-01T00:00:00Z",
+                    "input": {
+                        "messages": [{"role": "system", "content": "x"}, {"role": "user", "content": TALK[0][1]}]
+                    },
+                    "output": {"role": "assistant", "content": "It is."},
+                }
+            ]
+        ),
+        {"*": TALK},
+    ),
+    "discussion of agents": Dump(
+        write_json([{"agent": "User", "message": "Is it Tuesday?"}, {"agent": "Critic", "message": "It is."}]),
+        {"*": TALK},
+    ),
+    "parts of messages": Dump(
+        write_json(
+            {
+                "id": "chat1",
+                "messages": [
+                    {"id": str(n), "role": role, "parts": [{"type": "text", "text": text}]}
+                    for n, (role, text) in enumerate(TALK)
+                ],
+            }
+        ),
+        {"*": TALK},
+    ),
+    "threads by id": Dump(
+        write_json({"thread_u": [{"role": role, "content": text} for role, text in TALK]}), {"thread_u": TALK}
+    ),
+    "conversation that was a thread": Dump(
+        write_json(
+            {
+                "id": "conv_1",
+                "object": "conversation",
+                "metadata": {"thread_id": "thread_v"},
+                "items": {"object": "list", "data": _make_items()[::-1], "has_more": False},
+            }
+        ),
+        {"thread_v": TALK},
+    ),
+    "event stream": Dump(
+        write_text(
+            "".join(
+                f"event: thread.message.completed\ndata: {orjson.dumps(each).decode()}\n\n"
+                for each in make_messages("thread_w")
+            )
+            + "event: done\ndata: [DONE]\n\n"
+        ),
+        {"thread_w": TALK},
+        "messages",
+    ),
+    "lines of ids": Dump(write_text("thread_g\nthread_h\n"), {"thread_g": [], "thread_h": []}, missing=["messages"]),
+    "JSON values one after another": Dump(
+        lambda path: path.write_bytes(
+            b"\n".join(orjson.dumps(each, option=orjson.OPT_INDENT_2) for each in make_messages("thread_x"))
+        ),
+        {"thread_x": TALK},
+        "messages",
+    ),
+    "JSON in a log": Dump(
+        write_text(
+            "".join(f"2025-01-01 got {orjson.dumps(each).decode()} in 3 ms\n" for each in make_messages("thread_y"))
+        ),
+        {"thread_y": TALK},
+        "messages",
+    ),
+    "JSON that was cut off": Dump(
+        lambda path: path.write_bytes(orjson.dumps([*make_messages("thread_z"), TALK])[:-20]),
+        {"thread_z": TALK},
+        "messages",
+        problems=1,
+    ),
+    "half surrogates": Dump(
+        write_text('{"thread_id": "thread_s", "messages": [{"role": "user", "content": "Hi \\ud83d!"}]}'),
+        {"thread_s": [("user", "Hi \ufffd!")]},
     ),
 }

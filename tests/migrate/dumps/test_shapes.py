@@ -10,7 +10,16 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.migrate.dumps.dump_shapes import DUMPS, TALK, Dump, Talk, make_message, make_messages, write_json
+from tests.migrate.dumps.dump_shapes import (
+    DUMPS,
+    TALK,
+    Dump,
+    Talk,
+    make_message,
+    make_messages,
+    write_json,
+    write_lines,
+)
 from threadbridge.api_types import JsonObject
 from threadbridge_migrate.archive.reader import Archive, Part
 from threadbridge_migrate.cli.application import app
@@ -201,7 +210,7 @@ def test_folders_and_zip_archives_are_read_file_by_file(tmp_path: Path, packed: 
     assert sorted(read_talks(tmp_path / "archive")) == ["thread_a", "thread_j", "thread_m", "thread_q"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_encodings_of_other_systems(tmp_path: Path, encoding: str) -> None:
     text = "thread_id,role,content\nthread_u,user,Où est-il né?\n"
     (tmp_path / "a.csv").write_bytes(text.encode(encoding))
@@ -229,3 +238,53 @@ def test_a_deleted_message_of_a_recording_is_not_imported(tmp_path: Path) -> Non
     import_dump(str(tmp_path / "a.json"), "--out", str(tmp_path / "archive"))
 
     assert read_talks(tmp_path / "archive") == {"thread_a": TALK[1:]}
+
+
+def test_calls_and_their_outputs_precede_the_answer(tmp_path: Path) -> None:
+    turns = [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        {"role": "assistant", "content": "Sunny."},
+        {"role": "user", "content": "Thanks"},
+    ]
+    write_lines({"messages": turns})(tmp_path / "saved")
+
+    result = import_dump(str(tmp_path / "saved"), "--out", str(tmp_path / "archive"))
+
+    archive = Archive.open(tmp_path / "archive")
+    (run,), (step,) = archive.read_part(Part.RUNS), archive.read_part(Part.STEPS)
+    assert result.exit_code == 0, result.output
+    assert [each["run_id"] for each in archive.read_part(Part.MESSAGES)] == [None, run["id"], None]
+    assert [each["function"] for each in step["step_details"]["tool_calls"]] == [
+        {"name": "weather", "arguments": "{}", "output": "sunny"}
+    ]
+
+
+CALL: JsonObject = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("form", ["csv", "lines"])
+def test_messages_without_ids_are_neither_lost_nor_doubled(tmp_path: Path, form: str) -> None:
+    """Two files of one conversation that overlap by a row: each has another message in its first row."""
+    rows = [
+        ("user", "One?", 1),
+        ("assistant", "ok", 2),
+        ("assistant", "ok", 2),
+        ("user", "Two?", 3),
+        ("user", "Three?", 4),
+    ]
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for number, part in enumerate((rows[:4], rows[3:])):
+        objects = [{"thread_id": "thread_a", "role": r, "content": t, "created_at": at} for r, t, at in part]
+        if form == "lines":
+            write_lines(*objects)(folder / str(number))
+        else:
+            lines = [",".join(objects[0]), *(",".join(map(str, each.values())) for each in objects)]
+            (folder / str(number)).write_text("\n".join(lines))
+
+    result = import_dump(str(folder), "--out", str(tmp_path / "archive"))
+
+    assert result.exit_code == 0, result.output
+    assert read_talks(tmp_path / "archive") == {"thread_a": [(role, text) for role, text, _ in rows]}
