@@ -1,19 +1,24 @@
 """Reads the assistants that the configuration declares: tables of the settings, and a directory of TOML files.
 
 `asst_….toml` has the fields of a creation request, and `id` if the file has another name. `instructions_file` names a
-text file next to it.
+text file next to it, `tools_file` and `response_format_file` JSON files.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from threadbridge.api_types import CreateAssistantBody, JsonMapping, JsonObject
 from threadbridge.errors import BridgeError, ConfigurationError
 from threadbridge.settings import AssistantsSettings, Limits
 from threadbridge.validation import ASSISTANT_CREATE, validate_body, validate_id
+
+#: Fields that may be in a file of their own: a text, and JSON with nulls, which TOML does not know.
+_FIELDS_IN_FILES: Final = ("instructions", "tools", "response_format")
 
 
 def read_declared_assistants(settings: AssistantsSettings, limits: Limits) -> Mapping[str, CreateAssistantBody]:
@@ -45,14 +50,19 @@ def read_declared_assistants(settings: AssistantsSettings, limits: Limits) -> Ma
 
 def _check(label: str, assistant_id: object, table: JsonMapping, folder: Path, limits: Limits) -> CreateAssistantBody:
     body: JsonObject = {**table}
-    source = body.pop("instructions_file", None)
-    if source is not None:
-        if "instructions" in body or not isinstance(source, str):
-            raise ConfigurationError(f"{label}: give either instructions or instructions_file, the name of a file.")
+    for field in _FIELDS_IN_FILES:
+        source = body.pop(f"{field}_file", None)
+        if source is None:
+            continue
+        if field in body or not isinstance(source, str):
+            raise ConfigurationError(f"{label}: give either {field} or {field}_file, the name of a file.")
         try:
-            body["instructions"] = (folder / source).read_text("utf-8")
+            text = (folder / source).read_text("utf-8")
+            body[field] = text if field == "instructions" else json.loads(text)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{label}: {folder / source} cannot be read: {type(error).__name__}.") from None
+        except ValueError:
+            raise ConfigurationError(f"{label}: {folder / source} must be valid JSON.") from None
     if not isinstance(assistant_id, str):
         raise ConfigurationError(f"{label}: the id must be a string such as asst_abc123.")
     try:

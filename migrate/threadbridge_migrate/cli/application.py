@@ -8,6 +8,7 @@ import typer
 
 from threadbridge_migrate.cli import (
     archive_schema,
+    assistants,
     audit,
     check,
     convert,
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
+app.add_typer(assistants.app, name="assistants")
 app.command("audit", epilog=audit.EXIT_CODES)(audit.audit)
 app.command("check", epilog=check.EXIT_CODES)(check.check)
 app.command("convert", epilog=convert.EXIT_CODES)(convert.convert)
