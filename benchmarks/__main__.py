@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import (
+    audit,
     export,
     gateway,
     history,
@@ -43,6 +44,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "export": export.measure,
     "load": load.measure,
     "upload": upload.measure,
+    "audit": audit.measure,
     "hosted_tools": hosted_tools.measure,
 }
 

@@ -25,6 +25,7 @@ class Effort:
     naive_threads: int = 10
     loaded_threads: int = 10_000
     upload_megabytes: int = 512
+    audited_lines: int = 300_000
 
 
 #: Enough for a smoke test, not enough for reliable numbers.
@@ -45,4 +46,5 @@ QUICK = Effort(
     loaded_threads=200,
     naive_threads=2,
     upload_megabytes=32,
+    audited_lines=20_000,
 )

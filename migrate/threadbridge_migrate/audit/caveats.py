@@ -165,13 +165,19 @@ def find_by_pattern(code: str) -> Iterator[tuple[str, int, str]]:
                     yield caveat.id, found.start(), found[0][:_MAX_TEXT]
     for loop in _LOOP.finditer(code):
         indent = len(loop[0]) - len(loop[0].lstrip())
-        body = itertools.takewhile(
-            lambda line: not line.strip() or len(line) - len(line.lstrip()) > indent,  # noqa: B023
-            code[loop.end() + 1 :].split("\n", _LOOP_LINES)[:_LOOP_LINES],
-        )
+        if loop[0].lstrip().startswith("}"):  # a do-while: its body comes before
+            body = code[: loop.start()].rsplit("\n", _LOOP_LINES)[1:]
+            body = body[max((n for n, line in enumerate(body) if re.match(r"\s*do\b", line)), default=0) :]
+        else:
+            following = code[loop.end() + 1 :].split("\n", _LOOP_LINES)[:_LOOP_LINES]
+            body = list(itertools.takewhile(lambda line: _is_inner(line, indent), following))  # noqa: B023
         rest = "\n".join([loop[0], *body])
         if re.search(r"!=|!==|not\b|until|isnt|is not", loop[0]) and _OTHER_ENDS.search(rest) is None:
             yield "endless-polling", loop.start() + indent, loop[0].strip()[:_MAX_TEXT]
+
+
+def _is_inner(line: str, indent: int) -> bool:
+    return not line.strip() or len(line) - len(line.lstrip()) > indent
 
 
 _FILE_IDS = re.compile(r"\bfile_?ids\b[\"']?\s*(?:=>|[:=])", re.I)

@@ -13,11 +13,11 @@ from functools import lru_cache
 
 #: What names, types and modules of these clients contain.
 CLIENT_NAME = re.compile(
-    r"openai|open_ai|threadbridge|Assistants?(?:Async)?Client|(?:Persistent)?AgentsClient|AIProjectClient",
+    r"openai|open_ai|threadbridge|Assistants?(?:Async)?Client|Agents(?:Administration)?(?:Async)?Client|AIProjectClient",
     re.IGNORECASE,
 )
 #: The same for Microsoft Foundry, whose resources are not below `beta`.
-FOUNDRY_NAME = re.compile(r"AgentsClient|AIProjectClient|AssistantsClient")
+FOUNDRY_NAME = re.compile(r"Agents(?:Administration)?(?:Async)?Client|AIProjectClient|AssistantsClient")
 _MODULE = rf"[\w./@\\:-]*(?:{CLIENT_NAME.pattern}|azure[./]ai[.-](?:agents|projects)|ai-agents|ai-projects)[\w./@\\:-]*"
 _IMPORTS = {
     "python": re.compile(rf"^[ \t]*(?:from|import)[ \t]+{_MODULE}|\bimport_module\(['\"]openai", re.M | re.I),

@@ -28,6 +28,8 @@ _BETA = re.compile(r"beta", re.IGNORECASE)
 
 #: Languages whose SDKs have `client.threads` without `beta`; in others only Foundry's clients have.
 _DIRECT_RESOURCES = frozenset({"ruby", "php", "java", "kotlin", "csharp"})
+#: What is below `beta`; other SDKs and newer resources of OpenAI have other names there.
+_BETA_RESOURCES = frozenset({"assistants", "threads"})
 #: Languages with SDKs whose methods name their object: `client.CreateThread`.
 _FLAT_LANGUAGES = frozenset({"go", "java", "csharp", "php"})
 #: Arguments that only this API has.
@@ -128,7 +130,7 @@ def _match_resource(
         return None
     subject, count = resource
     below_beta = words[start - 1] == "beta"
-    if below_beta and words[start] in ("messages", "runs") and language.name != "csharp":
+    if below_beta and words[start] not in _BETA_RESOURCES and language.name != "csharp":
         return None
     index = start + count
     while index < len(words) and is_transparent(words[index]):
