@@ -75,8 +75,8 @@ class CallSite:
 
     @property
     def kind(self) -> str:
-        """The operations as one word."""
-        return " or ".join(self.operations) or "unknown"
+        """The operations as one word; `framework` for a class that calls several, `unknown` for what no door serves."""
+        return " or ".join(self.operations) or ("framework" if self.doors else "unknown")
 
 
 @dataclass(slots=True)

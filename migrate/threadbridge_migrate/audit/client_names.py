@@ -7,7 +7,9 @@ declarations with a type, parameters, context managers, and functions of that na
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from functools import lru_cache
 
@@ -51,6 +53,12 @@ _SCRIPT_IMPORT = re.compile(
 )
 _JVM_IMPORT = re.compile(r"^[ \t]*(?:import|use)\s+(?:static\s+)?([\w.\\]+[.\\](\w+))", re.M)
 _CONSTRUCTION = re.compile(r"^\s*(?:await\s+)?new\s+\\?(\w+)")
+#: The call of a class, or of a Go constructor.
+_CALLED_CLASS = re.compile(r"(?:[\w$]+\.)*(?:[A-Z]\w*)\s*[(<]")
+#: Python modules whose objects stand for anything: annotations, dependencies, state.
+_NEUTRAL_MODULES = sys.stdlib_module_names | frozenset(
+    ("attr", "attrs", "dependency_injector", "django", "fastapi", "flask", "injector", "pydantic", "streamlit")
+)
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*")
 
 
@@ -92,36 +100,40 @@ def _compile_bindings(name: str) -> re.Pattern[str]:
 class ClientNames:
     """The origins of the names of one program."""
 
-    def __init__(self, text: str, language: str, local_modules: Collection[str]) -> None:
+    def __init__(self, text: str, language: str, local_modules: AbstractSet[str]) -> None:
         self.text = text
         self.family = FAMILIES.get(language, "")
         #: Whether the file imports a client itself.
         self.imports_client = imports_client(text, language)
         self._client_names: set[str] = set()
         self._other_names: set[str] = set()
-        for name, module in self._iterate_imports():
+        for name, module, is_module in self._iterate_imports():
             root = re.split(r"[./\\]", module.lstrip("@"))[0]
             if CLIENT_NAME.search(module) or re.search(_MODULE, module, re.I):
                 self._client_names.add(name)
-            elif not module.startswith((".", "/", "~", "@/", "#")) and root not in local_modules:
+                continue
+            is_local = module.startswith((".", "/", "~", "@/", "#")) or root in local_modules | _NEUTRAL_MODULES
+            if not is_local and (name[:1].isupper() or is_module):  # an object that is imported may be a client
                 self._other_names.add(name)
         self._origins: dict[str, Origin] = {}
 
-    def _iterate_imports(self) -> Iterator[tuple[str, str]]:
-        """Each imported name with its module."""
+    def _iterate_imports(self) -> Iterator[tuple[str, str, bool]]:
+        """Each imported name with its module, and whether it stands for the module."""
         match self.family:
             case "python":
                 for found in _PYTHON_IMPORT.finditer(self.text):
                     if found[1]:
-                        yield from ((name, found[1]) for name in _split_names(found[2], " as "))
-                    else:
-                        yield from ((name.split(".")[0], name) for name in _split_names(found[3], " as "))
+                        yield from ((name, found[1], False) for name in _split_names(found[2], " as "))
+                        continue
+                    for words in (item.split() for item in found[3].split(",")):
+                        if words:  # `import openai as ai`
+                            yield words[-1].split(".")[0], words[0], True
             case "script":
                 for found in _SCRIPT_IMPORT.finditer(self.text):
                     for name in _split_names(found[1] or found[3], " as ", ":"):
-                        yield name, found[2] or found[4]
+                        yield name, found[2] or found[4], False
             case "jvm" | "php":
-                yield from ((found[2], found[1]) for found in _JVM_IMPORT.finditer(self.text))
+                yield from ((found[2], found[1], False) for found in _JVM_IMPORT.finditer(self.text))
             case _:
                 return
 
@@ -132,6 +144,8 @@ class ClientNames:
             return Origin.UNKNOWN
         if any(self._is_client(word) for word in words):
             return Origin.CLIENT
+        if len(words) > 1 and words[0] in self._other_names:
+            return Origin.OTHER
         name = words[-1] if len(words) < 3 else words[0]
         if name in self._origins or depth > 3:
             return self._origins.get(name, Origin.UNKNOWN)
@@ -152,22 +166,33 @@ class ClientNames:
                 return Origin.CLIENT
             value = found["value"] or found["value2"] or found["value3"]
             declared = found["type"] or found["type2"] or found["type3"] or found["type4"]
-            origins |= {self._classify_value(part, name, depth) for part in (value, declared) if part}
+            if value:
+                origins.add(self._classify_value(value, name, depth))
+            if declared:
+                origins.add(self._classify_type(declared, name, depth))
         return (
             Origin.OTHER if Origin.OTHER in origins else Origin.CLIENT if Origin.CLIENT in origins else Origin.UNKNOWN
         )
 
     def _classify_value(self, value: str, name: str, depth: int) -> Origin:
-        """The origin of a bound value or of a type."""
-        first = _IDENTIFIER.search(re.sub(r"^\s*(?:await|new|return|async|with)\s+", "", value))
+        """The origin of a bound value; that of another library only for an object of one of its classes."""
+        bare = re.sub(r"^\s*(?:await|new|return|async|with)\s+", "", value)
+        first = _IDENTIFIER.search(bare)
         if first is None or first[0] in (name, "self", "this"):
             return Origin.UNKNOWN
         if first[0] in self._other_names:
-            return Origin.OTHER
+            called = _CALLED_CLASS.match(bare)
+            return Origin.OTHER if called is not None else Origin.UNKNOWN
         construction = _CONSTRUCTION.match(value)
         if construction is not None and not re.search(rf"\bclass\s+{construction[1]}\b", self.text):
             return Origin.OTHER if self.family in ("csharp", "jvm", "php") else Origin.UNKNOWN
         return self.classify(first[0], depth + 1)
+
+    def _classify_type(self, declared: str, name: str, depth: int) -> Origin:
+        first = _IDENTIFIER.search(declared)
+        if first is None or first[0] == name:
+            return Origin.UNKNOWN
+        return Origin.OTHER if first[0] in self._other_names else self.classify(first[0], depth + 1)
 
 
 def _split_names(names: str, *renames: str) -> Iterator[str]:

@@ -26,7 +26,7 @@ from threadbridge_migrate.audit.call_site import (
 from threadbridge_migrate.audit.client_names import FAMILIES, FOUNDRY_NAME, ClientNames, imports_client
 from threadbridge_migrate.audit.http_requests import REQUEST_WORDS, HttpRequest
 from threadbridge_migrate.audit.languages import LANGUAGES, Language
-from threadbridge_migrate.audit.member_chains import find_nodes
+from threadbridge_migrate.audit.member_chains import find_chains, find_nodes
 from threadbridge_migrate.audit.model_names import find_models
 from threadbridge_migrate.audit.sdk_calls import FRAMEWORKS, SdkCall, find_sdk_calls, may_contain_calls
 from threadbridge_migrate.audit.source_files import SourceFile, read_source_file, read_source_files
@@ -170,18 +170,18 @@ class _FileScan:
     def _add_frameworks(self, root: SgNode, language: Language) -> None:
         if _FRAMEWORK.search(self.source.text) is None:
             return
-        for node in find_nodes(root, language.names, f"^(?:{_FRAMEWORK.pattern})$"):
-            parent = node.parent()
-            if parent is None or "import" in "".join(each.kind() for each in node.ancestors()[:4]):
+        if re.search(rf"\bclass\s+{_FRAMEWORK.pattern}", self.source.text) is not None:
+            return  # the framework itself
+        for chain in find_chains(root, language, f"^(?:{_FRAMEWORK.pattern})$"):
+            name, first, top = chain.names[0], chain.nodes[0], chain.nodes[-1]
+            if len(chain.names) == 1:
+                top = chain.find_call(0, language)
+            if name not in FRAMEWORKS or top.range().end.index == first.range().end.index:
                 continue
-            start = node.range().start
-            position = self._locate(start.line, start.column)
-            client = FRAMEWORKS[node.text()]
-            site = CallSite(
-                ("create_thread_and_run",), position, _shorten(parent.text()), client, ("gateway",), position.line
-            )
-            self.report.call_sites.append(site)
-            self.report.caveats.append(CaveatUse("framework", position, node.text()))
+            position = self._locate(first.range().start.line, first.range().start.column)
+            text = _shorten(top.text())
+            self.report.call_sites.append(CallSite((), position, text, FRAMEWORKS[name], ("gateway",), position.line))
+            self.report.caveats.append(CaveatUse("framework", position, name))
 
     def _add_requests(self, requests: Iterator[HttpRequest]) -> None:
         for request in requests:
