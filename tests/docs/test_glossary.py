@@ -24,7 +24,7 @@ PLAIN_WORDS = frozenset(
     readiness record registry reply rewrite runtime sarif scanner sdk seal secret serve setting shard shared simulate
     snapshot sniffer spending sql sqlite sse startup statement storage streaming sync table task threadbridge
     translation upgrade validation validator verification verify zstd change estimate retry upload
-    agent collection column configuration document import importer page recording repr shape
+    agent collection column configuration document import importer page reading recording repr shape
     binding caveat chain language member
     """.split()
 )

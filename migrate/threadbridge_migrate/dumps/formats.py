@@ -7,55 +7,45 @@ anything.
 from __future__ import annotations
 
 import csv
-import io
 import re
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
-from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
+from threadbridge.api_types import JsonMapping
 from threadbridge_migrate.dumps.columns import describes_exchange, describes_message, find_columns
 from threadbridge_migrate.dumps.dump_files import DumpFile, copy_to_path, detect_encoding
+from threadbridge_migrate.dumps.dump_reading import Reading
 from threadbridge_migrate.dumps.http_recordings import (
     find_interactions,
     is_event_stream,
-    iterate_bodies,
     iterate_values,
 )
-from threadbridge_migrate.dumps.json_documents import build_outline, iterate_concatenated, parse_json
-from threadbridge_migrate.dumps.object_collection import ObjectCollection, Origin
+from threadbridge_migrate.dumps.json_reader import (
+    collect_document,
+    is_json_lines,
+    read_json,
+    read_json_lines,
+    starts_as_json,
+)
+from threadbridge_migrate.dumps.object_collection import ObjectCollection
 from threadbridge_migrate.dumps.sdk_repr import is_printed, iterate_printed
-from threadbridge_migrate.dumps.shapes import Context, collect, is_unrelated
+from threadbridge_migrate.dumps.shapes import Context, collect
 from threadbridge_migrate.dumps.sql_dump import TruncatedDumpError, is_sql_dump, iterate_rows
 from threadbridge_migrate.dumps.sqlite_tables import list_sqlite_tables, load_rows
 from threadbridge_migrate.dumps.tables import Table, collect_tables
 from threadbridge_migrate.errors import ArchiveError
 
-#: JSON files beyond this size are read piece by piece, if they are a list or an object with one list.
-LARGE_JSON_BYTES: Final = 64 << 20
+#: Bytes of a log or a saved stream.
+MAX_TEXT_BYTES: Final = 64 << 20
 
 _SQLITE: Final = b"SQLite format 3\0"
 _CASSETTE: Final = re.compile(r"^(?:---\s*)?(?:interactions|http_interactions|requests|version)\s*:", re.MULTILINE)
 _DELIMITERS: Final = ",;\t|"
-
-
-class Reading(NamedTuple):
-    """A file that is being read: its sample as text, the collection, and the columns that the user named."""
-
-    file: DumpFile
-    sample: str
-    start: bytes
-    collection: ObjectCollection
-    mapping: Mapping[str, str]
-
-    def locate(self, format_name: str, position: str = "") -> Origin:
-        """The origin of something in this file."""
-        return Origin(format_name, self.file.label, position)
 
 
 class Format(NamedTuple):
@@ -79,152 +69,6 @@ def read_file(file: DumpFile, collection: ObjectCollection, mapping: Mapping[str
     return None
 
 
-# -- JSON -------------------------------------------------------------------------------------------------------------
-
-
-def _starts_as_json(reading: Reading) -> bool:
-    return reading.sample.lstrip()[:1] in ("{", "[", '"') and reading.sample.strip() != ""
-
-
-def _is_json_lines(reading: Reading) -> bool:
-    lines = [line for line in reading.sample.splitlines() if line.strip()]
-    return _starts_as_json(reading) and len(lines) > 1 and all(_parse(line) is not _NO_JSON for line in lines[:2])
-
-
-_NO_JSON: Final = object()
-
-
-def _parse(text: str | bytes) -> object:
-    try:
-        return parse_json(text)
-    except ValueError:
-        return _NO_JSON
-
-
-def _read_json_lines(reading: Reading) -> bool:
-    is_known = False
-    with reading.file.open_text() as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            origin = reading.locate("JSON Lines", f"line {number}")
-            value = _parse(line.encode("utf-8", "replace"))
-            if value is _NO_JSON:
-                reading.collection.add_problem(origin, "This line is not JSON; perhaps the file was cut off.")
-            elif _collect_line(value, reading, origin):
-                is_known = True
-            else:
-                reading.collection.add_problem(origin, "This line is no object that an import knows.")
-    return is_known
-
-
-def _collect_line(value: object, reading: Reading, origin: Origin) -> bool:
-    """A line: an object, a conversation, or a row of a table that names its thread."""
-    if collect(value, Context(reading.collection, origin)):
-        return True
-    if not is_json_object(value):
-        return False
-    table = Table("", list(value), lambda: iter([value]))
-    return collect_tables([table], reading.collection, origin, reading.mapping)
-
-
-def _read_json(reading: Reading) -> bool:
-    with reading.file.open() as file:
-        content = file.read(LARGE_JSON_BYTES + 1)
-    if len(content) > LARGE_JSON_BYTES:
-        return _read_large_json(reading)
-    text = content.decode(detect_encoding(content[: 1 << 16]), "replace")
-    value = _parse(text.encode("utf-8", "replace"))
-    if value is not _NO_JSON:
-        return _collect_document(value, reading, "JSON")
-    values = list(iterate_concatenated(text))
-    is_known = False
-    for line, part in values:
-        is_known = _collect_document(part, reading, "JSON", f"line {line}") or is_known
-    if not values:
-        outline = build_outline(lambda: io.BytesIO(text.encode("utf-8", "replace")), keep_lists=True)
-        is_known = _collect_document(outline.value, reading, "JSON") if outline.value else False
-        if is_known:
-            reason = f"The file is cut off or damaged after what was imported: {outline.damage}."
-            reading.collection.add_problem(reading.locate("JSON"), reason)
-    return is_known
-
-
-def _collect_document(value: object, reading: Reading, format_name: str, position: str = "") -> bool:
-    interactions = find_interactions(value)
-    if interactions is not None:
-        is_known = False
-        for body in iterate_bodies(interactions):
-            if is_unrelated(body.value):
-                continue
-            place = Context(
-                reading.collection,
-                reading.locate("HTTP recording", body.position),
-                thread_id=body.thread_id,
-                run_id=body.run_id,
-                newest_first=body.newest_first,
-            )
-            is_known = collect(body.value, place) or is_known
-        return is_known
-    tables = _find_tables(value)
-    if tables and collect_tables(tables, reading.collection, reading.locate("tables"), reading.mapping):
-        return True
-    return collect(value, Context(reading.collection, reading.locate(format_name, position)))
-
-
-def _find_tables(value: object) -> list[Table]:
-    """The tables of a document whose rows are messages that name their threads, with the other tables next to them."""
-    candidates = value if is_json_object(value) else {"": value}
-    tables: list[Table] = []
-    has_messages = False
-    for name, rows in candidates.items():
-        if not is_json_list(rows) or not rows or not all(is_json_object(row) for row in rows[:50]):
-            continue
-        objects: list[JsonObject] = [row for row in rows if is_json_object(row)]
-        columns = list(dict.fromkeys(key for row in objects[:50] for key in row))
-        found = find_columns(columns, {})
-        if "object" in columns or any(str(row.get("id", "")).startswith("msg_") for row in objects[:5]):
-            return []  # objects of the API
-        tables.append(Table(name, columns, partial(iter, objects)))
-        has_messages = has_messages or (
-            (describes_message(found) or describes_exchange(found)) and "thread_id" in found
-        )
-    return tables if has_messages else []
-
-
-def _read_large_json(reading: Reading) -> bool:
-    """A list, or an object with one list of objects under a usual name, of any size."""
-    try:
-        import ijson  # type: ignore[import-untyped]  # an optional library without types
-    except ImportError:
-        raise ArchiveError(
-            f"{reading.file.label} is larger than {LARGE_JSON_BYTES >> 20} MiB; install ijson to read it: "
-            "pip install 'threadbridge[dumps]'."
-        ) from None
-    prefix = "item" if reading.sample.lstrip().startswith("[") else _find_list_prefix(reading.sample)
-    is_known = False
-    with reading.file.open() as file:
-        items = cast("Iterator[object]", ijson.items(file, prefix, use_float=True))
-        number = 0
-        while True:
-            try:
-                value = next(items, _NO_JSON)
-            except ijson.JSONError as error:
-                reading.collection.add_problem(
-                    reading.locate("JSON", f"[{number}]"), f"The file is cut off here: {error}."
-                )
-                return is_known
-            if value is _NO_JSON:
-                return is_known
-            is_known = _collect_line(value, reading, reading.locate("JSON", f"[{number}]")) or is_known
-            number += 1
-
-
-def _find_list_prefix(sample: str) -> str:
-    found = re.search(r'"(data|threads|messages|conversations|items|sessions)"\s*:\s*\[', sample)
-    return f"{found[1]}.item" if found else "data.item"
-
-
 # -- YAML, CSV, SQLite ------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +85,7 @@ def _read_cassette(reading: Reading) -> bool:
             value: object = yaml.load(text, Loader=_make_tolerant(loader))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ArchiveError(f"{reading.file.label} is not valid YAML: {str(error).splitlines()[0]}.") from None
-    return find_interactions(value) is not None and _collect_document(value, reading, "YAML")
+    return find_interactions(value) is not None and collect_document(value, reading, "YAML")
 
 
 def _make_tolerant(loader: Any) -> Any:
@@ -342,9 +186,9 @@ def _read_sql_dump(reading: Reading) -> bool:
 def _read_printed(reading: Reading) -> bool:
     """Objects that a program printed, anywhere in a log."""
     with reading.file.open_text() as text:
-        content = text.read(LARGE_JSON_BYTES + 1)
-    if len(content) > LARGE_JSON_BYTES:
-        raise ArchiveError(f"{reading.file.label} is larger than {LARGE_JSON_BYTES >> 20} MiB; split it into several.")
+        content = text.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise ArchiveError(f"{reading.file.label} is larger than {MAX_TEXT_BYTES >> 20} MiB; split it into several.")
     is_known = False
     for printed in iterate_printed(content):
         origin = reading.locate("Python output", f"line {printed.line}")
@@ -358,7 +202,7 @@ def _read_printed(reading: Reading) -> bool:
 def _read_events(reading: Reading) -> bool:
     """The objects of a saved stream of a run; deltas are left out, because the finished objects follow them."""
     with reading.file.open() as file:
-        content = file.read(LARGE_JSON_BYTES)
+        content = file.read(MAX_TEXT_BYTES)
     is_known = False
     for number, value in enumerate(iterate_values(content)):
         is_known = (
@@ -419,14 +263,14 @@ FORMATS: Final[Sequence[Format]] = (
     Format(
         "JSON Lines",
         "a line an object of the API, a thread, a training example or a row",
-        _is_json_lines,
-        _read_json_lines,
+        is_json_lines,
+        read_json_lines,
     ),
     Format(
         "JSON",
         "list pages, objects, threads with everything in them, exports of user interfaces, traces, rows, HAR",
-        _starts_as_json,
-        _read_json,
+        starts_as_json,
+        read_json,
     ),
     Format(
         "HTTP recording",

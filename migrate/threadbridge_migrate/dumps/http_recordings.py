@@ -10,7 +10,7 @@ import binascii
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -58,7 +58,7 @@ class RecordedBody(NamedTuple):
 _THREAD_PATH: Final = re.compile(r"/threads/(?!runs)(?P<thread>[^/?]+)(?:/runs/(?P<run>[^/?]+))?")
 
 
-def iterate_bodies(interactions: Sequence[object]) -> Iterator[RecordedBody]:
+def iterate_bodies(interactions: Iterable[object]) -> Iterator[RecordedBody]:
     """The JSON values of successful responses."""
     for number, interaction in enumerate(interactions):
         if not is_json_object(interaction):

@@ -73,6 +73,17 @@ def iterate_concatenated(text: str) -> Iterator[tuple[int, JsonValue]]:
         position = end
 
 
+def iterate_stream(open_file: Callable[[], IO[bytes]]) -> Iterator[JsonValue]:
+    """The values that follow one another in a file of any size, up to the first damage."""
+    ijson = _import_ijson()
+    with open_file() as file:
+        try:
+            for value in ijson.items(file, "", multiple_values=True, use_float=True):
+                yield _clean(value)
+        except (ijson.JSONError, UnicodeDecodeError, ValueError):
+            return
+
+
 def build_outline(open_file: Callable[[], IO[bytes]], *, keep_lists: bool = False) -> Outline:
     """The outline of a document; with `keep_lists` its lists are whole. Raises ArchiveError without ijson."""
     ijson = _import_ijson()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from types import TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import orjson
 
@@ -43,11 +43,31 @@ class Problem(NamedTuple):
     reason: str
 
 
+class StoredMessages:
+    """The messages of a thread, oldest first; a thread may have more than fit into memory."""
+
+    def __init__(self, database: sqlite3.Connection, times: Sequence[tuple[str, int]]) -> None:
+        self._database = database
+        #: The id and the time of each message.
+        self._times = times
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __iter__(self) -> Iterator[JsonObject]:
+        query = "SELECT body FROM objects WHERE kind = 'message' AND id = ?"
+        for message_id, time in self._times:
+            body: JsonObject = orjson.loads(self._database.execute(query, (message_id,)).fetchone()[0])
+            if not isinstance(body.get("created_at"), int):
+                body["created_at"] = time
+            yield body
+
+
 class CollectedThread(NamedTuple):
     """A thread of the dump: its objects, oldest first, with what was derived and what is missing."""
 
     thread: JsonObject
-    messages: Sequence[JsonObject]
+    messages: StoredMessages
     runs: Sequence[JsonObject]
     steps: Sequence[JsonObject]
     provenance: JsonObject
@@ -116,7 +136,7 @@ class ObjectCollection:
                 kind,
                 body["id"],
                 thread_id,
-                get_string(body, "run_id") if kind == "step" else None,
+                get_string(body, "run_id") if kind in ("step", "message") else None,
                 parse_time(body.get("created_at")),
                 self.next_position() if place is None else place,
                 orjson.dumps(body),
@@ -203,56 +223,69 @@ class ObjectCollection:
 
     def _read_thread(self, thread_id: str) -> CollectedThread:
         rows = self._database.execute(
-            "SELECT kind, at, body, derived, format, path, place FROM objects WHERE thread = ? ORDER BY position",
+            "SELECT kind, at, CASE kind WHEN 'message' THEN NULL ELSE body END, derived, format, path, place, id, run "
+            "FROM objects WHERE thread = ? ORDER BY position",
             (thread_id,),
         ).fetchall()
         derived = {word for row in rows for word in row[3].split()}
-        lists: dict[str, list[JsonObject]] = {"thread": [], "message": [], "run": [], "step": []}
+        lists: dict[str, list[JsonObject]] = {"thread": [], "run": [], "step": []}
         for kind in lists:
-            found = [(row[1], orjson.loads(row[2])) for row in rows if row[0] == kind]
-            if all(at is not None for at, _ in found):
-                found.sort(key=lambda each: each[0])
+            found = _sort([(row[1], orjson.loads(row[2])) for row in rows if row[0] == kind])
             lists[kind] = [body for _, body in found]
-        messages, runs = lists["message"], lists["run"]
+        runs = lists["run"]
         if restored := build_missing_runs(thread_id, runs, lists["step"]):
             runs = sorted([*runs, *restored], key=lambda run: parse_time(run.get("created_at")) or 0)
             derived.add("runs")
-        if _fill_times([*messages, *runs]):
+        sent = _sort([(row[1], (row[7], row[8])) for row in rows if row[0] == "message"])
+        times = _fill_times([*(at for at, _ in sent), *(parse_time(run.get("created_at")) for run in runs)])
+        if any(at is None for at, _ in sent) or any(parse_time(run.get("created_at")) is None for run in runs):
             derived.add("timestamps")
+        messages = StoredMessages(
+            self._database, [(message_id, time) for (_, (message_id, _)), time in zip(sent, times, strict=False)]
+        )
+        for run, time in zip(runs, times[len(sent) :], strict=True):
+            if not isinstance(run.get("created_at"), int):
+                run["created_at"] = time
+        answers = {run_id: time for (_, (_, run_id)), time in zip(sent, times, strict=False) if run_id}
         order = {run["id"]: number for number, run in enumerate(runs)}
         steps = sorted(lists["step"], key=lambda step: order.get(get_string(step, "run_id") or "", len(order)))
         steps = [step if step.get("thread_id") else {**step, "thread_id": thread_id} for step in steps]
         if active := {run["id"] for run in runs if is_active(run)}:
-            runs = [end_run(run, messages) for run in runs]
+            runs = [end_run(run, answers.get(run["id"])) for run in runs]
             steps = [end_step(step) if step.get("run_id") in active else step for step in steps]
             derived.add("status")
         threads = lists["thread"]
         if not threads:
             derived.add("thread")
-            first = min((each["created_at"] for each in (*messages, *runs)), default=0)
+            first = min(times, default=0)
             nothing: JsonObject = {}
             body: JsonObject = {"id": thread_id, "object": "thread", "created_at": first}
             threads = [{**body, "metadata": nothing, "tool_resources": nothing}]
-        missing = self._find_missing(thread_id, messages, runs, steps)
+        missing = self._find_missing(thread_id, len(sent), answers.keys(), runs, steps)
         first_row = rows[0]
         provenance: JsonObject = {
             "id": thread_id,
             "origin": {"format": first_row[4], "path": first_row[5], "position": first_row[6]},
-            "grade": _choose_grade(derived, missing, messages),
+            "grade": _choose_grade(derived, missing, has_messages=bool(sent)),
             "derived": sorted(derived),
             "missing": missing,
         }
         return CollectedThread(threads[0], messages, runs, steps, provenance)
 
     def _find_missing(
-        self, thread_id: str, messages: Sequence[JsonObject], runs: Sequence[JsonObject], steps: Sequence[JsonObject]
+        self,
+        thread_id: str,
+        count: int,
+        named_runs: Set[str],
+        runs: Sequence[JsonObject],
+        steps: Sequence[JsonObject],
     ) -> list[str]:
         missing: list[str] = []
         page = self._database.execute("SELECT is_whole FROM pages WHERE thread = ?", (thread_id,)).fetchone()
-        if not messages or (page is not None and not page[0]):
+        if not count or (page is not None and not page[0]):
             missing.append("messages")
         run_ids = {run["id"] for run in runs}
-        if {run_id for message in messages if (run_id := get_string(message, "run_id"))} - run_ids:
+        if named_runs - run_ids:
             missing.append("runs")
         if run_ids - {get_string(step, "run_id") for step in steps}:
             missing.append("steps")
@@ -260,22 +293,29 @@ class ObjectCollection:
         return [*missing, *(what for (what,) in notes)]
 
 
-def _fill_times(objects: Sequence[JsonObject]) -> bool:
-    """Give each object without a time that of the one before it; whether there was one."""
-    known = next((time for each in objects if (time := parse_time(each.get("created_at"))) is not None), 0)
-    has_derived = False
-    for each in objects:
-        time = parse_time(each.get("created_at"))
-        has_derived = has_derived or time is None
+_Item = TypeVar("_Item")
+
+
+def _sort(items: list[tuple[int | None, _Item]]) -> list[tuple[int | None, _Item]]:
+    """The items by time, those of one second in their order; all in their order if a time is unknown."""
+    if all(at is not None for at, _ in items):
+        items.sort(key=lambda item: item[0] or 0)
+    return items
+
+
+def _fill_times(times: Sequence[int | None]) -> list[int]:
+    """The times, with that of the one before for each that is unknown."""
+    known = next((time for time in times if time is not None), 0)
+    filled: list[int] = []
+    for time in times:
         known = known if time is None else time
-        if not isinstance(each.get("created_at"), int):
-            each["created_at"] = known
-    return has_derived
+        filled.append(known)
+    return filled
 
 
-def _choose_grade(derived: set[str], missing: Sequence[str], messages: Sequence[JsonObject]) -> str:
+def _choose_grade(derived: set[str], missing: Sequence[str], *, has_messages: bool) -> str:
     """`full`: all objects as the service sent them; `messages`: the messages are; `text`: their texts are."""
-    if not messages and "messages" in missing:
+    if not has_messages and "messages" in missing:
         return "text"
     if derived & {"ids", "timestamps", "messages", "roles"}:
         return "text"

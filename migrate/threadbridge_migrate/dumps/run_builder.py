@@ -52,15 +52,14 @@ def build_missing_runs(thread_id: str, runs: Sequence[JsonObject], steps: Sequen
     return list(missing.values())
 
 
-def end_run(run: JsonObject, messages: Sequence[JsonObject]) -> JsonObject:
+def end_run(run: JsonObject, answered_at: int | None) -> JsonObject:
     """The run with the status in which it must have ended; a finished one as it is.
 
-    A run that was recorded while it was active is completed if it wrote a message, else expired.
+    A run that was recorded while it was active is completed if it wrote a message (`answered_at`), else expired.
     """
-    answers = [message for message in messages if message.get("run_id") == run["id"]]
-    if not is_active(run) or not answers:
+    if not is_active(run) or answered_at is None:
         return end_active_run(run)
-    ended: JsonObject = {"status": "completed", "completed_at": parse_time(answers[-1].get("created_at"))}
+    ended: JsonObject = {"status": "completed", "completed_at": answered_at}
     return {**run, **ended, "required_action": None, "expires_at": None}
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
@@ -197,9 +197,27 @@ def _find_conversation_id(value: JsonMapping, context: Context) -> object:
     return get_string(value, "conversation_id", "conversation") or context.origin.key
 
 
-def _collect_list(values: Sequence[object], context: Context, *, newest_first: bool = False) -> bool:
+def collect_objects(values: Iterable[object], sample: Sequence[object], header: JsonMapping, context: Context) -> bool:
+    """Collect objects of a list that is too long for memory; `header` is the object around it, perhaps a page."""
+    is_page = header.get("object") == "list" or "has_more" in header
+    first = sample[0] if sample else None
+    if is_page and find_kind(first) == "message" and is_json_object(first):
+        thread_id = get_string(first, "thread_id") or context.thread_id
+        if thread_id is not None:
+            context.collection.add_page(thread_id, is_whole=not header.get("has_more"))
+    named = context.named("list page") if is_page else context
+    return _collect_list(values, named, newest_first=is_page and context.newest_first, sample=sample)
+
+
+def _collect_list(
+    values: Iterable[object],
+    context: Context,
+    *,
+    newest_first: bool = False,
+    sample: Sequence[object] | None = None,
+) -> bool:
     """Objects in a list. Their order counts within a second; times show whether the newest is first."""
-    times = [parse_time(each.get("created_at")) for each in values if is_json_object(each)]
+    times = [parse_time(each.get("created_at")) for each in sample or values if is_json_object(each)]
     known = [time for time in times if time is not None]
     if len(known) > 1 and known[0] != known[-1]:
         newest_first = known[0] > known[-1]
@@ -324,9 +342,15 @@ def _collect_collection(value: object, context: Context) -> bool:
         place = context.at(name)
         if name.startswith("thread_"):
             place = place._replace(thread_id=name)
-        if inner and (is_json_list(inner) or is_json_object(inner)):
-            is_known = collect(inner, place) or is_known
+        is_known = collect_field(name, inner, place) or is_known
     return is_known
+
+
+def collect_field(name: str, value: object, context: Context) -> bool:
+    """Collect a field of an object that is no conversation itself."""
+    if not value or not (is_json_list(value) or is_json_object(value)):
+        return False
+    return collect(value, context) or (name in _CHILDREN and _collect_child(value, context))
 
 
 # -- Ids without messages ---------------------------------------------------------------------------------------------
