@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.migrate.audit.corpus_files import list_projects, write_project
+from threadbridge_migrate.audit.rewrite import plan_rewrite, write_edit
+from threadbridge_migrate.audit.scanner import audit
 from threadbridge_migrate.cli.application import app
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -181,3 +184,28 @@ def test_bad_input_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "libcst", None)
     code, _, stderr = run_rewrite(tmp_path)
     assert (code, stderr) == (2, "migrate: The rewrite needs two parsers: pip install 'threadbridge[audit]'.\n")
+
+
+@pytest.mark.parametrize("name", ["python", "script", "compiled", "dynamic", "look_alikes"])
+def test_the_rewritten_corpus_has_no_further_edits_and_the_same_call_sites(name: str, tmp_path: Path) -> None:
+    for project in list_projects(name):
+        write_project(name, project, tmp_path)
+        before = audit(tmp_path / project)
+
+        first = plan_rewrite(tmp_path / project, base_url="http://127.0.0.1:8000/v1")
+        for edit in first.edits:
+            write_edit(edit)
+
+        second = plan_rewrite(tmp_path / project, base_url="http://127.0.0.1:8000/v1")
+        after = audit(tmp_path / project)
+        # A raw request to the gateway without the API's header is no longer known as one.
+        sites = [
+            [site.kind for file in report.files for site in file.call_sites if site.client != "http"]
+            for report in (before, after)
+        ]
+        assert (project, second.edits) == (project, [])
+
+        assert (project, sites[0]) == (project, sites[1])
+        for edit in first.edits:
+            if edit.name.endswith(".py"):
+                compile(edit.after, edit.name, "exec")
