@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -39,6 +39,7 @@ def altered_dumps(draw: st.DrawFn) -> bytes:
     return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
 
 
+@settings(max_examples=25)
 @given(altered_dumps())
 def test_no_file_ends_in_a_traceback(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -67,6 +68,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=25)
 @given(JSON)
 def test_no_json_ends_in_a_traceback(value: object) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from threadbridge.api_types import JsonObject, is_json_object
@@ -198,17 +199,17 @@ QUIRKS: dict[str, ThreadParts] = {
 
 def write_archive(path: Path, threads: Iterable[ThreadParts], *, assistants: Iterable[JsonObject] = ()) -> Path:
     """A sealed archive of these threads."""
-    with ArchiveWriter(path, source={"backend": "test"}, options={}) as writer:
+    with ArchiveWriter(path, source={"backend": "test"}, options={}) as writer, ExitStack() as opened:
+        buffers: list[RecordBuffer] = []
         for assistant in assistants:
-            with RecordBuffer("assistant", str(assistant["id"])) as buffer:
-                buffer.add(Part.ASSISTANTS, [assistant])
-                writer.commit([buffer])
+            buffers.append(opened.enter_context(RecordBuffer("assistant", str(assistant["id"]))))
+            buffers[-1].add(Part.ASSISTANTS, [assistant])
         for thread, messages, runs, steps in threads:
-            with RecordBuffer("thread", str(thread["id"])) as buffer:
-                buffer.add(Part.THREADS, [thread])
-                buffer.add(Part.MESSAGES, messages)
-                buffer.add(Part.RUNS, runs)
-                buffer.add(Part.STEPS, steps)
-                writer.commit([buffer])
+            buffers.append(opened.enter_context(RecordBuffer("thread", str(thread["id"]))))
+            buffers[-1].add(Part.THREADS, [thread])
+            buffers[-1].add(Part.MESSAGES, messages)
+            buffers[-1].add(Part.RUNS, runs)
+            buffers[-1].add(Part.STEPS, steps)
+        writer.commit(buffers)
         writer.finish()
     return path

@@ -210,7 +210,7 @@ def test_a_torn_line_of_the_ledger_is_dropped(tmp_path: Path) -> None:
 
 
 async def test_after_kills_the_same_command_completes_the_conversations(tmp_path: Path) -> None:
-    archive = write_archive(tmp_path / "archive", [make_long_thread(f"thread_{n}", 50) for n in range(30)])
+    archive = write_archive(tmp_path / "archive", [make_long_thread(f"thread_{n}", 50) for n in range(12)])
     store = f"sqlite:///{tmp_path}/threads.db"
     opened = await open_store(store)
     await load_archive(Archive.open(archive), opened, LoadOptions(tenant=TENANT))
@@ -221,7 +221,7 @@ async def test_after_kills_the_same_command_completes_the_conversations(tmp_path
     async with serve_app(build_app(simulator)) as url:
         command = [sys.executable, "-c", main, "mirror", "--store", store, "--upstream", f"{url}/v1"]
         ledger = tmp_path / "threads.db.mirror.jsonl"
-        for lines in (3, 20, 40):
+        for lines in (3, 9, 16):
             process = await start(command)
             await wait_for_lines(process, ledger, lines)
             if process.returncode is None:
@@ -232,7 +232,7 @@ async def test_after_kills_the_same_command_completes_the_conversations(tmp_path
 
     assert last.returncode in (0, 5), output.decode()
     upstream = UnreliableUpstream(simulator)
-    for n in range(30):
+    for n in range(12):
         items = await read_conversation(upstream, ledger, f"thread_{n}")
         assert list_lines(items) == [f"line {m}" for m in range(50)]
 
