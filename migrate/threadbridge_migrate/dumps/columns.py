@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from threadbridge_migrate.errors import UsageError
@@ -45,9 +46,14 @@ def parse_mapping(words: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def find_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, str]:
+def find_columns(names: Iterable[str], mapping: Mapping[str, str]) -> Mapping[str, str]:
     """The columns by field: what the mapping names, then what the names say. A column has one field."""
-    present = list(names)
+    return _find_columns(tuple(names), tuple(mapping.items()))
+
+
+@lru_cache(maxsize=1024)
+def _find_columns(present: tuple[str, ...], named: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    mapping = dict(named)
     columns = {field: column for field, column in mapping.items() if column in present}
     by_word = {_PUNCTUATION.sub("", name.lower()): name for name in reversed(present)}
     for field, words in _NAMES.items():

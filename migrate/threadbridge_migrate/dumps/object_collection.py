@@ -84,10 +84,11 @@ class ObjectCollection:
         self._database = sqlite3.connect(self._file.name, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("PRAGMA cache_size = -16384")  # KiB: derived ids are in no order
         self._database.execute("BEGIN")
         self._database.execute(
             "CREATE TABLE objects (kind TEXT, id TEXT, thread TEXT, run TEXT, at INTEGER, position INTEGER, body BLOB, "
-            "derived TEXT, format TEXT, path TEXT, place TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
+            "derived TEXT, format TEXT, path TEXT, place TEXT, PRIMARY KEY (kind, id))"
         )
         self._database.execute("CREATE INDEX objects_of_thread ON objects (thread, kind)")
         self._database.execute("CREATE TABLE pages (thread TEXT PRIMARY KEY, is_whole INTEGER) WITHOUT ROWID")
@@ -254,13 +255,15 @@ class ObjectCollection:
             runs = [end_run(run, answers.get(run["id"])) for run in runs]
             steps = [end_step(step) if step.get("run_id") in active else step for step in steps]
             derived.add("status")
-        threads = lists["thread"]
+        threads, first = lists["thread"], min(times, default=0)
         if not threads:
             derived.add("thread")
-            first = min(times, default=0)
             nothing: JsonObject = {}
             body: JsonObject = {"id": thread_id, "object": "thread", "created_at": first}
             threads = [{**body, "metadata": nothing, "tool_resources": nothing}]
+        elif not isinstance(threads[0].get("created_at"), int):
+            threads = [{**threads[0], "created_at": parse_time(threads[0].get("created_at")) or first}]
+            derived.add("timestamps")
         missing = self._find_missing(thread_id, len(sent), answers.keys(), runs, steps)
         first_row = rows[0]
         provenance: JsonObject = {

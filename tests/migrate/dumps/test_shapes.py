@@ -288,3 +288,14 @@ def test_messages_without_ids_are_neither_lost_nor_doubled(tmp_path: Path, form:
 
     assert result.exit_code == 0, result.output
     assert read_talks(tmp_path / "archive") == {"thread_a": [(role, text) for role, text, _ in rows]}
+
+
+def test_a_thread_without_a_time_begins_with_its_first_message(tmp_path: Path) -> None:
+    thread: JsonObject = {"id": "thread_a", "object": "thread", "metadata": {}}
+    write_json([thread, *make_messages("thread_a")])(tmp_path / "saved")
+
+    import_dump(str(tmp_path / "saved"), "--out", str(tmp_path / "archive"))
+
+    (imported,) = Archive.open(tmp_path / "archive").read_part(Part.THREADS)
+    assert imported["created_at"] == 1700000000
+    assert "timestamps" in read_provenance(tmp_path / "archive")[0]["derived"]
