@@ -69,7 +69,7 @@ def _build_part(part: JsonMapping, file_names: Mapping[str, str]) -> Part:
 
 
 def _replace_markers(text: str, annotations: object, file_names: Mapping[str, str]) -> Part:
-    """The text with [1], [2], … in place of the markers of its annotations, and their sources."""
+    """The text with [1], [2], … where its annotations have markers, and their sources."""
     sources: list[Source] = []
     for annotation in annotations if is_json_list(annotations) else ():
         if not is_json_object(annotation):
